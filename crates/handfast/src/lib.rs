@@ -1,0 +1,1 @@
+//! Secure peer-to-peer building blocks, wire-compatible with secret-handshake, muxrpc and friends
