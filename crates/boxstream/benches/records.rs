@@ -5,7 +5,13 @@
 //! then hits both alike.
 //!
 //! `cargo bench -p handfast-boxstream --bench records`
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
 
 use bytes::{Buf, BytesMut};
 use criterion::{Criterion, Throughput};
@@ -22,7 +28,10 @@ const RECORDS: usize = 16;
 const ROUNDS: usize = 4000;
 
 fn key() -> StreamKey {
-    StreamKey { key: [7; 32], nonce: [3; 24] }
+    StreamKey {
+        key: [7; 32],
+        nonce: [3; 24],
+    }
 }
 
 /// One thing to measure: does [`RECORDS`] records' worth of work and says how long it took, preparation excluded.
@@ -106,8 +115,8 @@ fn libsodium_seal() -> Run {
     Box::new(move || {
         timed(|| {
             for cipher in cipher.chunks_mut(MAX_RECORD) {
-                black_box(secretbox::seal_detached(black_box(cipher), &nonce, &key));
-                black_box(secretbox::seal_detached(black_box(&mut small), &nonce, &key));
+                let _ = black_box(secretbox::seal_detached(black_box(cipher), &nonce, &key));
+                let _ = black_box(secretbox::seal_detached(black_box(&mut small), &nonce, &key));
             }
         })
     })
@@ -120,7 +129,10 @@ fn libsodium_open() -> Run {
         let mut small = vec![[5; Header::LEN]; RECORDS];
         let mut tags = Vec::new();
         for (plain, small) in plain.chunks_mut(MAX_RECORD).zip(&mut small) {
-            tags.push((secretbox::seal_detached(plain, &nonce, &key), secretbox::seal_detached(small, &nonce, &key)));
+            tags.push((
+                secretbox::seal_detached(plain, &nonce, &key),
+                secretbox::seal_detached(small, &nonce, &key),
+            ));
         }
         timed(|| {
             for ((cipher, small), (tag, small_tag)) in plain.chunks_mut(MAX_RECORD).zip(&mut small).zip(&tags) {
@@ -152,15 +164,32 @@ fn compare(what: &str, mut sides: [(&str, Run); 3]) {
 
 fn main() {
     sodiumoxide::init().unwrap();
-    compare("seal", [("ours", our_seal()), ("raw dryoc", raw_seal()), ("raw libsodium", libsodium_seal())]);
-    compare("open", [("ours", our_open()), ("raw dryoc", raw_open()), ("raw libsodium", libsodium_open())]);
+    compare(
+        "seal",
+        [
+            ("ours", our_seal()),
+            ("raw dryoc", raw_seal()),
+            ("raw libsodium", libsodium_seal()),
+        ],
+    );
+    compare(
+        "open",
+        [
+            ("ours", our_open()),
+            ("raw dryoc", raw_open()),
+            ("raw libsodium", libsodium_open()),
+        ],
+    );
 
     let mut criterion = Criterion::default().configure_from_args();
     let mut group = criterion.benchmark_group("boxstream");
     group.throughput(Throughput::Bytes((RECORDS * MAX_RECORD) as u64));
-    for (name, mut run) in
-        [("seal", our_seal()), ("open", our_open()), ("seal-dryoc", raw_seal()), ("open-dryoc", raw_open())]
-    {
+    for (name, mut run) in [
+        ("seal", our_seal()),
+        ("open", our_open()),
+        ("seal-dryoc", raw_seal()),
+        ("open-dryoc", raw_open()),
+    ] {
         group.bench_function(name, |b| b.iter_custom(|n| (0..n).map(|_| run()).sum()));
     }
     group.finish();

@@ -1,6 +1,12 @@
 //! Laws of the record layer, asserted over arbitrary input. Fuzz targets and property tests call these functions;
 //! they panic when a law is broken.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    missing_docs
+)]
 
 use crate::crypto::{Dryoc, Fake, SecretBox};
 use crate::{Cut, Error, HEADER_LEN, Header, MAX_RECORD, Opened, Opener, Sealer, TAG_LEN};
@@ -16,7 +22,9 @@ type End = std::result::Result<(), Error>;
 /// Law: whatever the chunks, the opener finds exactly what a plain reading of the whole finds.
 pub fn open_arbitrary(data: &[u8]) {
     // Chunk sizes come first, so that the rest of the input is the stream as it stands.
-    let Some((&[strict, ref chunks @ ..], input)) = data.split_first_chunk::<9>() else { return };
+    let Some((&[strict, ref chunks @ ..], input)) = data.split_first_chunk::<9>() else {
+        return;
+    };
     let strict = strict & 1 == 1;
     let mut opener = Opener::<Fake>::with_cipher(key([0; 24]));
     if strict {
@@ -41,7 +49,11 @@ pub fn truncation(data: &[u8]) {
 }
 
 fn try_round_trip(u: &mut Unstructured<'_>) -> Result<()> {
-    if u.arbitrary()? { round_trip_with::<Dryoc>(u) } else { round_trip_with::<Fake>(u) }
+    if u.arbitrary()? {
+        round_trip_with::<Dryoc>(u)
+    } else {
+        round_trip_with::<Fake>(u)
+    }
 }
 
 fn round_trip_with<C: SecretBox>(u: &mut Unstructured<'_>) -> Result<()> {
@@ -64,7 +76,11 @@ fn try_truncation(u: &mut Unstructured<'_>) -> Result<()> {
     let writes = writes(u)?;
     let mut wire = seal::<Dryoc>(nonce, &writes);
     let place = usize::from(place) % wire.len();
-    if change == 0 { wire.truncate(place) } else { wire[place] ^= change }
+    if change == 0 {
+        wire.truncate(place)
+    } else {
+        wire[place] ^= change
+    }
 
     let opener = Opener::<Dryoc>::with_cipher(key(nonce)).strict();
     let (records, end) = drive(opener, &wire, std::iter::repeat(1500));
@@ -91,14 +107,21 @@ fn drive<C: SecretBox>(
         let held = buf.len();
         match opener.open(&mut buf) {
             Ok(Opened::Record(record)) => {
-                assert_eq!(held - buf.len(), HEADER_LEN + record.len(), "a record takes its own bytes");
+                assert_eq!(
+                    held - buf.len(),
+                    HEADER_LEN + record.len(),
+                    "a record takes its own bytes"
+                );
                 missing = 0;
                 records.push(record.to_vec());
             }
             Ok(Opened::NeedMore(more)) => {
                 assert_eq!(buf.len(), held, "waiting takes nothing");
                 assert!((1..=MAX_RECORD).contains(&more));
-                assert!(missing == 0 || missing == more, "what is missing does not depend on the chunks");
+                assert!(
+                    missing == 0 || missing == more,
+                    "what is missing does not depend on the chunks"
+                );
                 let chunk = chunks.next().unwrap_or(1).clamp(1, rest.len().max(1)).min(rest.len());
                 if chunk == 0 {
                     let end = opener.end(&buf);
@@ -137,7 +160,13 @@ fn read_plainly(mut input: &[u8], strict: bool) -> (Vec<Vec<u8>>, End) {
     let end = loop {
         if input.is_empty() {
             let muxrpc = records.last().is_some_and(|last| last == &[0; 9]);
-            break if muxrpc && !strict { Ok(()) } else { Err(Error::Truncated { cut: Cut::BetweenRecords }) };
+            break if muxrpc && !strict {
+                Ok(())
+            } else {
+                Err(Error::Truncated {
+                    cut: Cut::BetweenRecords,
+                })
+            };
         }
         if input.len() < HEADER_LEN {
             break Err(Error::Truncated { cut: Cut::InsideRecord });
@@ -173,7 +202,7 @@ fn seal<C: SecretBox>(nonce: [u8; 24], writes: &[Vec<u8>]) -> Vec<u8> {
     for write in writes {
         let before = wire.len();
         sealer.seal(write, &mut wire).unwrap();
-        assert_eq!(wire.len() - before, Sealer::<C>::sealed_len(write.len()));
+        assert_eq!(wire.len() - before, Sealer::sealed_len(write.len()));
     }
     sealer.goodbye(&mut wire).unwrap();
     let whole = wire.len();
@@ -189,7 +218,11 @@ fn writes(u: &mut Unstructured<'_>) -> Result<Vec<Vec<u8>>> {
     (0..count)
         .map(|_| {
             let fill: u8 = u.arbitrary()?;
-            let len = if u.arbitrary()? { u.int_in_range(0..=40)? } else { u.int_in_range(4000..=9000)? };
+            let len = if u.arbitrary()? {
+                u.int_in_range(0..=40)?
+            } else {
+                u.int_in_range(4000..=9000)?
+            };
             Ok((0..len).map(|i: usize| fill.wrapping_add((i % 251) as u8)).collect())
         })
         .collect()

@@ -50,7 +50,7 @@ impl SecretBox for Dryoc {
 #[cfg(feature = "_check")]
 #[derive(Debug)]
 #[non_exhaustive]
-pub struct Fake;
+pub(crate) struct Fake;
 
 #[cfg(feature = "_check")]
 impl SecretBox for Fake {

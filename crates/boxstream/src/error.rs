@@ -26,7 +26,9 @@ pub enum Error {
         len: u16,
     },
     /// The transport ended before the peer said goodbye, so the end of the data may be missing.
-    #[error("the stream ended {cut} without a goodbye: the peer crashed or was cut off, and what it said may be incomplete")]
+    #[error(
+        "the stream ended {cut} without a goodbye: the peer crashed or was cut off, and what it said may be incomplete"
+    )]
     Truncated {
         /// Where.
         cut: Cut,

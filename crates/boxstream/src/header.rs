@@ -27,11 +27,16 @@ impl Header {
     pub const LEN: usize = 2 + TAG_LEN;
 
     /// The header that ends a direction.
-    pub const GOODBYE: Self = Self { body_len: 0, body_tag: [0; TAG_LEN] };
+    pub const GOODBYE: Self = Self {
+        body_len: 0,
+        body_tag: [0; TAG_LEN],
+    };
 
     /// The header of a `body_len` bytes long body. `None` if a record may not be as long as that.
     pub(crate) fn new(body_len: usize, body_tag: Tag) -> Option<Self> {
-        let body_len = u16::try_from(body_len).ok().filter(|len| usize::from(*len) <= MAX_RECORD)?;
+        let body_len = u16::try_from(body_len)
+            .ok()
+            .filter(|len| usize::from(*len) <= MAX_RECORD)?;
         Some(Self { body_len, body_tag })
     }
 
@@ -40,7 +45,10 @@ impl Header {
     #[must_use]
     pub fn from_bytes(bytes: &[u8; Self::LEN]) -> Self {
         let [high, low, body_tag @ ..] = *bytes;
-        Self { body_len: u16::from_be_bytes([high, low]), body_tag }
+        Self {
+            body_len: u16::from_be_bytes([high, low]),
+            body_tag,
+        }
     }
 
     /// The plaintext of this header.

@@ -17,7 +17,10 @@ pub(crate) struct Nonces {
 impl Nonces {
     /// Starts at `first`.
     pub(crate) fn new(first: Nonce) -> Self {
-        Self { next: first, left: u64::MAX }
+        Self {
+            next: first,
+            left: u64::MAX,
+        }
     }
 
     /// The next nonce; [`Error::Exhausted`] after 2^64 - 1 of them.

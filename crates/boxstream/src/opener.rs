@@ -79,7 +79,14 @@ impl Opener {
 impl<C: SecretBox> Opener<C> {
     pub(crate) fn with_cipher(key: StreamKey) -> Self {
         let nonces = Nonces::new(key.nonce);
-        Self { key, nonces, state: State::Header, strict: false, muxrpc_goodbye: false, cipher: PhantomData }
+        Self {
+            key,
+            nonces,
+            state: State::Header,
+            strict: false,
+            muxrpc_goodbye: false,
+            cipher: PhantomData,
+        }
     }
 
     /// Takes nothing but the goodbye for a clean end: for streams that do not carry muxrpc, see [above](Self#how-a-stream-ends).
@@ -204,7 +211,10 @@ impl<C> std::fmt::Debug for Opener<C> {
             State::Ended => "ended",
             State::Failed(_) => "failed",
         };
-        f.debug_struct("Opener").field("state", &state).field("strict", &self.strict).finish_non_exhaustive()
+        f.debug_struct("Opener")
+            .field("state", &state)
+            .field("strict", &self.strict)
+            .finish_non_exhaustive()
     }
 }
 

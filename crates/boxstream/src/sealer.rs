@@ -26,30 +26,35 @@ impl Sealer {
     pub fn new(key: StreamKey) -> Self {
         Self::with_cipher(key)
     }
-}
-
-impl<C: SecretBox> Sealer<C> {
-    pub(crate) fn with_cipher(key: StreamKey) -> Self {
-        let nonces = Nonces::new(key.nonce);
-        Self { key, nonces, closed: None, cipher: PhantomData }
-    }
 
     /// Bytes on the wire for `plain` bytes that are sealed in one call.
     #[must_use]
     pub fn sealed_len(plain: usize) -> usize {
         plain.saturating_add(plain.div_ceil(MAX_RECORD).saturating_mul(HEADER_LEN))
     }
+}
+
+impl<C: SecretBox> Sealer<C> {
+    pub(crate) fn with_cipher(key: StreamKey) -> Self {
+        let nonces = Nonces::new(key.nonce);
+        Self {
+            key,
+            nonces,
+            closed: None,
+            cipher: PhantomData,
+        }
+    }
 
     /// Appends `plain` to `out` as records of at most [`MAX_RECORD`] bytes. Nothing to seal appends nothing.
     ///
-    /// The records are encrypted straight from `plain` into `out`, which grows by [`sealed_len`](Self::sealed_len).
+    /// The records are encrypted straight from `plain` into `out`, which grows by [`sealed_len`](Sealer::sealed_len).
     ///
     /// # Errors
     /// [`Error::AfterGoodbye`] if this direction has said goodbye; [`Error::Exhausted`] in theory. `out` may then hold
     /// the records that were sealed before the error and is otherwise unchanged.
     pub fn seal(&mut self, plain: &[u8], out: &mut BytesMut) -> Result<(), Error> {
         self.usable()?;
-        out.reserve(Self::sealed_len(plain.len()));
+        out.reserve(Sealer::sealed_len(plain.len()));
         for body in plain.chunks(MAX_RECORD) {
             self.record(body, out).inspect_err(|error| self.closed = Some(*error))?;
         }
@@ -79,11 +84,17 @@ impl<C: SecretBox> Sealer<C> {
         let body_nonce = self.nonces.take()?;
         let start = out.len();
         out.resize(start + HEADER_LEN + body.len(), 0);
-        let (header, cipher) =
-            out.get_mut(start..).and_then(|record| record.split_at_mut_checked(HEADER_LEN)).ok_or(Error::Cipher)?;
+        let (header, cipher) = out
+            .get_mut(start..)
+            .and_then(|record| record.split_at_mut_checked(HEADER_LEN))
+            .ok_or(Error::Cipher)?;
         // The header carries the body's tag, so the body, with the later nonce, is sealed first.
         let body_tag = C::seal(body, cipher, &body_nonce, &self.key.key)?;
-        self.header(Header::new(body.len(), body_tag).ok_or(Error::Cipher)?, &header_nonce, header)
+        self.header(
+            Header::new(body.len(), body_tag).ok_or(Error::Cipher)?,
+            &header_nonce,
+            header,
+        )
     }
 
     /// Seals a header into the [`HEADER_LEN`] bytes of `out`.
@@ -96,6 +107,8 @@ impl<C: SecretBox> Sealer<C> {
 
 impl<C> std::fmt::Debug for Sealer<C> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Sealer").field("closed", &self.closed).finish_non_exhaustive()
+        f.debug_struct("Sealer")
+            .field("closed", &self.closed)
+            .finish_non_exhaustive()
     }
 }

@@ -93,7 +93,11 @@ pub(super) struct Inbound {
 
 impl Inbound {
     pub(super) fn new(decrypt: StreamKey) -> Self {
-        Self { opener: Opener::new(decrypt), buf: BytesMut::new(), plain: 0 }
+        Self {
+            opener: Opener::new(decrypt),
+            buf: BytesMut::new(),
+            plain: 0,
+        }
     }
 
     pub(super) fn strict(&mut self) {
@@ -184,7 +188,11 @@ impl Inbound {
             Poll::Pending => {
                 // Whoever waits holds only what has arrived: nothing when idle, and a peer that sends a part of a record
                 // and stops does not pin a whole buffer.
-                self.buf = if self.buf.is_empty() { BytesMut::new() } else { BytesMut::from(self.buf.as_ref()) };
+                self.buf = if self.buf.is_empty() {
+                    BytesMut::new()
+                } else {
+                    BytesMut::from(self.buf.as_ref())
+                };
                 Poll::Pending
             }
         }
@@ -205,5 +213,63 @@ impl fmt::Debug for Inbound {
             .field("buffered", &self.buf.len())
             .field("plain", &self.plain)
             .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Sealer;
+    use tokio::io::{AsyncWriteExt, duplex};
+
+    fn key() -> StreamKey {
+        StreamKey {
+            key: [1; 32],
+            nonce: [2; 24],
+        }
+    }
+
+    /// Polls once for plaintext, and says whether there is some.
+    fn poll(reader: &mut BoxReader<tokio::io::DuplexStream>) -> bool {
+        let mut cx = Context::from_waker(std::task::Waker::noop());
+        Pin::new(reader).poll_fill_buf(&mut cx).is_ready()
+    }
+
+    #[tokio::test]
+    async fn a_reader_that_waits_holds_only_what_has_arrived() {
+        let (mut far, near) = duplex(READ_BUFFER);
+        let mut reader = BoxReader::new(near, key());
+        assert!(!poll(&mut reader));
+        assert_eq!(reader.inbound.buf.capacity(), 0, "nothing has arrived");
+
+        let mut wire = BytesMut::new();
+        Sealer::new(key()).seal(&[5; 5000], &mut wire).unwrap();
+        far.write_all(&wire[..5000]).await.unwrap();
+        assert!(poll(&mut reader), "the first record is whole");
+        Pin::new(&mut reader).consume(usize::MAX);
+        assert!(!poll(&mut reader), "the second is not");
+        assert_eq!(reader.inbound.buf.capacity(), 5000 - 4130);
+
+        far.write_all(&wire[5000..]).await.unwrap();
+        assert!(poll(&mut reader));
+        Pin::new(&mut reader).consume(usize::MAX);
+        assert!(!poll(&mut reader));
+        assert_eq!(reader.inbound.buf.capacity(), 0, "everything is read");
+    }
+
+    #[tokio::test]
+    async fn a_slow_caller_does_not_let_the_buffer_grow() {
+        let (mut far, near) = duplex(4 * READ_BUFFER);
+        let mut reader = BoxReader::new(near, key());
+        let mut wire = BytesMut::new();
+        Sealer::new(key()).seal(&vec![5; 3 * READ_BUFFER], &mut wire).unwrap();
+        far.write_all(&wire).await.unwrap();
+        let mut read = 0;
+        while poll(&mut reader) {
+            assert!(reader.inbound.buf.capacity() <= READ_BUFFER);
+            Pin::new(&mut reader).consume(100);
+            read += 100;
+        }
+        assert!(read >= 3 * READ_BUFFER);
     }
 }

@@ -25,7 +25,11 @@ impl<S> BoxStream<S> {
     /// `decrypt` from the peer to us.
     #[must_use]
     pub fn new(inner: S, encrypt: StreamKey, decrypt: StreamKey) -> Self {
-        Self { inner, inbound: Inbound::new(decrypt), outbound: Outbound::new(encrypt) }
+        Self {
+            inner,
+            inbound: Inbound::new(decrypt),
+            outbound: Outbound::new(encrypt),
+        }
     }
 
     /// Takes nothing but the goodbye for a clean end, see [`Opener::strict`](crate::Opener::strict).
@@ -58,7 +62,10 @@ impl<S> BoxStream<S> {
     /// The halves know nothing of each other: to close the connection, shut the writer down and read to the end.
     pub fn split_with<R, W>(self, split: impl FnOnce(S) -> (R, W)) -> (BoxReader<R>, BoxWriter<W>) {
         let (reader, writer) = split(self.inner);
-        (BoxReader::from_parts(reader, self.inbound), BoxWriter::from_parts(writer, self.outbound))
+        (
+            BoxReader::from_parts(reader, self.inbound),
+            BoxWriter::from_parts(writer, self.outbound),
+        )
     }
 }
 

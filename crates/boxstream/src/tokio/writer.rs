@@ -99,7 +99,12 @@ enum Closing {
 
 impl Outbound {
     pub(super) fn new(encrypt: StreamKey) -> Self {
-        Self { sealer: Sealer::new(encrypt), unsent: BytesMut::new(), late: None, closing: Closing::No }
+        Self {
+            sealer: Sealer::new(encrypt),
+            unsent: BytesMut::new(),
+            late: None,
+            closing: Closing::No,
+        }
     }
 
     pub(super) fn poll_write<W: AsyncWrite + Unpin>(
@@ -168,7 +173,9 @@ impl Outbound {
             self.sealer.seal(plain, &mut self.unsent)?;
             return Ok(plain.len());
         }
-        let total = parts.iter().fold(0_usize, |total, part| total.saturating_add(part.len()));
+        let total = parts
+            .iter()
+            .fold(0_usize, |total, part| total.saturating_add(part.len()));
         let mut plain = BytesMut::with_capacity(total.min(room));
         for part in parts {
             let left = room.saturating_sub(plain.len());
@@ -203,5 +210,25 @@ impl fmt::Debug for Outbound {
             .field("late", &self.late)
             .field("closing", &self.closing)
             .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::io::AsyncWriteExt;
+
+    #[tokio::test]
+    async fn a_writer_that_has_sent_everything_holds_nothing() {
+        let mut writer = BoxWriter::new(
+            Vec::new(),
+            StreamKey {
+                key: [1; 32],
+                nonce: [2; 24],
+            },
+        );
+        writer.write_all(&[5; 10_000]).await.unwrap();
+        assert_eq!(writer.get_ref().len(), Sealer::sealed_len(10_000));
+        assert_eq!(writer.outbound.unsent.capacity(), 0);
     }
 }
