@@ -23,7 +23,8 @@ const MUXRPC_GOODBYE: &[u8] = &[0; 9];
 /// under muxrpc, where no data may follow those nine bytes. In a stream that carries something else they may be data,
 /// and whoever can cut the connection could make a truncated stream look whole: call [`strict`](Self::strict) there.
 ///
-/// An opener that has failed returns the same error from every later call.
+/// An opener that has failed returns the same error from every later call. `C` is the cipher; the default is that of the
+/// protocol, and there is no other outside of tests.
 pub struct Opener<C = Dryoc> {
     key: StreamKey,
     nonces: Nonces,

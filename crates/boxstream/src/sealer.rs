@@ -9,7 +9,8 @@ use std::marker::PhantomData;
 
 /// Turns plaintext into records: the sending direction of a stream.
 ///
-/// A sealer that fails, or that has said goodbye, seals nothing any more.
+/// A sealer that fails, or that has said goodbye, seals nothing any more. `C` is the cipher; the default is that of the
+/// protocol, and there is no other outside of tests.
 pub struct Sealer<C = Dryoc> {
     key: StreamKey,
     nonces: Nonces,

@@ -1,4 +1,5 @@
 //! The core: sealing and opening in memory.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 use bytes::BytesMut;
 use handfast_boxstream::{Cut, Error, HEADER_LEN, Header, MAX_RECORD, Opened, Opener, Sealer};

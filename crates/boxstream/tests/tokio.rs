@@ -1,5 +1,6 @@
 //! The tokio halves.
 #![cfg(feature = "tokio")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 use bytes::BytesMut;
 use handfast_boxstream::tokio::{BoxReader, BoxStream, BoxWriter, WRITE_BUFFER};
