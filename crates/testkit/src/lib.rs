@@ -1,6 +1,10 @@
 //! Helpers that the tests of several crates share.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+mod chunked_io;
+
+pub use chunked_io::ChunkedIo;
+
 /// Decodes the hexadecimal text of a test vector.
 ///
 /// # Panics
