@@ -1,6 +1,7 @@
 //! packet-stream and muxrpc: multiplexed calls and streams over one connection.
 #![doc = "x"]
 mod args;
+mod connection;
 mod error;
 mod json;
 mod manifest;
@@ -12,6 +13,7 @@ mod request;
 mod value;
 
 pub use args::{args_from_json, args_to_json};
+pub use connection::{CallId, Connection, Event, Limits, ReplyTo, StreamId};
 pub use error::{Error, Violation};
 pub use manifest::{CallType, Manifest};
 pub use method::MethodName;
