@@ -4,9 +4,9 @@
 //! a **tuple** is the list, `()` is the empty list, and **any other type** is the first argument.
 
 use bytes::Bytes;
+use serde::Serialize;
 use serde::de::value::SeqDeserializer;
 use serde::de::{DeserializeOwned, Deserializer, IntoDeserializer, Visitor};
-use serde::Serialize;
 use serde_json::value::RawValue;
 
 use crate::value::{self, JsonText};
@@ -54,7 +54,10 @@ impl<'de> Arguments<'de> {
     }
 
     fn first(&self) -> Result<Argument<'de>, serde_json::Error> {
-        Ok(self.list()?.first().map_or(Argument(b"null"), |first| Argument(first.get().as_bytes())))
+        Ok(self
+            .list()?
+            .first()
+            .map_or(Argument(b"null"), |first| Argument(first.get().as_bytes())))
     }
 }
 
@@ -142,7 +145,10 @@ mod tests {
         assert_eq!(text(args_to_json(&json!({"id": 1})).unwrap()), r#"[{"id":1}]"#);
         assert_eq!(text(args_to_json(&vec![1, 2]).unwrap()), "[1,2]");
         assert_eq!(text(args_to_json(&(vec![1, 2],)).unwrap()), "[[1,2]]");
-        assert_eq!(text(args_to_json(&(Bytes::from_static(b"a"),)).unwrap()), r#"[{"type":"Buffer","data":[97]}]"#);
+        assert_eq!(
+            text(args_to_json(&(Bytes::from_static(b"a"),)).unwrap()),
+            r#"[{"type":"Buffer","data":[97]}]"#
+        );
     }
 
     #[test]
@@ -156,7 +162,10 @@ mod tests {
         assert_eq!(read::<Value>("[]"), Value::Null);
         assert_eq!(read::<Value>(r#"[{"a":1}]"#), json!({"a": 1}));
         assert_eq!(read::<Bytes>(r#"[{"type":"Buffer","data":[97]}]"#), "a");
-        assert_eq!(read::<(Bytes, String)>(r#"[{"type":"Buffer","data":[97]},"\ud800"]"#), ("a".into(), "\u{fffd}".into()));
+        assert_eq!(
+            read::<(Bytes, String)>(r#"[{"type":"Buffer","data":[97]},"\ud800"]"#),
+            ("a".into(), "\u{fffd}".into())
+        );
     }
 
     #[test]

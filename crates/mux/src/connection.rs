@@ -209,7 +209,12 @@ impl Connection {
     }
 
     fn handle_packet(&mut self, packet: Packet) -> Event {
-        let Packet { stream, end, request, body } = packet;
+        let Packet {
+            stream,
+            end,
+            request,
+            body,
+        } = packet;
         match (stream, request.0) {
             // Number 0 is a message to nobody in particular; nothing has used it for years.
             (_, 0) => Event::Quiet,
@@ -227,7 +232,10 @@ impl Connection {
                 // A number that is in use already is answered twice, as JavaScript does: its owner knows what it wants.
                 Ok(request) => {
                     self.owed += 1;
-                    return Event::Request { request, reply: ReplyTo(number) };
+                    return Event::Request {
+                        request,
+                        reply: ReplyTo(number),
+                    };
                 }
                 Err(refusal) => refusal,
             }
@@ -268,7 +276,11 @@ impl Connection {
             (Some(_), false) => Event::Quiet,
             (None, _) if number.0 < 0 => Event::Quiet,
             (None, true) => {
-                let echo = if body.is_falsy() { Body::json_true() } else { RemoteError::echo(&body) };
+                let echo = if body.is_falsy() {
+                    Body::json_true()
+                } else {
+                    RemoteError::echo(&body)
+                };
                 self.put(true, true, negated(number), &echo);
                 Event::Quiet
             }
@@ -301,7 +313,14 @@ impl Connection {
     /// [`Error::Closing`] once the connection is closing, [`Error::TooManyCalls`], [`Error::IdsExhausted`],
     /// [`Error::BodyTooLong`]. Nothing is sent then.
     pub fn request(&mut self, method: MethodName, args: Bytes) -> Result<CallId, Error> {
-        let number = self.ask(false, Request { method, args, kind: CallType::Async })?;
+        let number = self.ask(
+            false,
+            Request {
+                method,
+                args,
+                kind: CallType::Async,
+            },
+        )?;
         let call = CallId(number);
         self.pending.insert(call);
         Ok(call)
@@ -459,6 +478,14 @@ impl Connection {
     /// Whether both sides have said goodbye, or the connection has failed: what is left is to write the output and hang up.
     pub fn is_over(&self) -> bool {
         matches!(self.phase, Phase::Over | Phase::Failed(_))
+    }
+
+    /// How the peer broke the protocol, if it has.
+    pub fn failure(&self) -> Option<Error> {
+        match self.phase {
+            Phase::Failed(violation) => Some(violation.into()),
+            _ => None,
+        }
     }
 
     /// Whether `stream` has not been ended by both sides yet.

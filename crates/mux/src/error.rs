@@ -17,7 +17,9 @@ pub enum Error {
     #[error("the peer broke the protocol: {0}")]
     Protocol(#[from] Violation),
     /// The peer's answer or item does not have the shape that was asked for.
-    #[error("the peer's answer does not fit the type asked for: {0}; ask for `serde_json::Value` or the raw body to see it")]
+    #[error(
+        "the peer's answer does not fit the type asked for: {0}; ask for `serde_json::Value` or the raw body to see it"
+    )]
     Decode(Arc<str>),
     /// The connection ended while this was open.
     #[error("unexpected end of parent stream")]
@@ -54,7 +56,9 @@ pub enum Error {
     #[error("{0:?} is not a method name; names are parts joined by dots, such as \"blobs.get\"")]
     MethodName(Arc<str>),
     /// As many calls or streams of this end are open as the configuration allows.
-    #[error("{0} calls and streams are open, as many as the configuration allows; wait for some, or raise `max_own_work`")]
+    #[error(
+        "{0} calls and streams are open, as many as the configuration allows; wait for some, or raise `max_own_work`"
+    )]
     TooManyCalls(usize),
     /// All 2^31-1 request numbers of this connection are used up.
     #[error("this connection has used up its request numbers; open a new one")]

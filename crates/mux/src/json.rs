@@ -75,7 +75,9 @@ pub(crate) fn text_of(raw: &RawValue) -> Box<str> {
 
 /// The text of a JSON string, lone surrogates replaced; `None` for other values.
 pub(crate) fn string_of(bytes: &[u8]) -> Option<Box<str>> {
-    serde_json::from_slice::<Cow<'_, str>>(&without_lone_surrogates(bytes)).ok().map(|text| text.into_owned().into_boxed_str())
+    serde_json::from_slice::<Cow<'_, str>>(&without_lone_surrogates(bytes))
+        .ok()
+        .map(|text| text.into_owned().into_boxed_str())
 }
 
 /// `bytes` with each escaped lone surrogate (`\ud800`, valid in JavaScript's JSON and in no Rust string) replaced by the
@@ -85,7 +87,10 @@ pub(crate) fn string_of(bytes: &[u8]) -> Option<Box<str>> {
 pub(crate) fn without_lone_surrogates(bytes: &[u8]) -> Cow<'_, [u8]> {
     let mut copy: Option<Vec<u8>> = None;
     let mut at = 0;
-    while let Some(step) = bytes.get(at..).and_then(|rest| rest.iter().position(|&byte| byte == b'\\')) {
+    while let Some(step) = bytes
+        .get(at..)
+        .and_then(|rest| rest.iter().position(|&byte| byte == b'\\'))
+    {
         let escape = at + step;
         match surrogate_at(bytes, escape) {
             None => at = escape + 2,
@@ -164,7 +169,11 @@ mod tests {
         assert_eq!(fixed(r#""\uD83D\uDE00""#), r#""\uD83D\uDE00""#);
         assert_eq!(fixed(r#""\udc00\ud800""#), r#""\ufffd\ufffd""#);
         assert_eq!(fixed(r#""\ud800\ud83d\ude00""#), r#""\ufffd\ud83d\ude00""#);
-        assert_eq!(fixed(r#""\\ud800""#), r#""\\ud800""#, "an escaped backslash is no escape");
+        assert_eq!(
+            fixed(r#""\\ud800""#),
+            r#""\\ud800""#,
+            "an escaped backslash is no escape"
+        );
         assert!(matches!(without_lone_surrogates(b"\"plain\\n\""), Cow::Borrowed(_)));
     }
 
@@ -187,7 +196,10 @@ mod tests {
     #[test]
     fn the_json_form_of_a_buffer_goes_both_ways() {
         assert_eq!(buffer_form(&[1, 200]), r#"{"type":"Buffer","data":[1,200]}"#);
-        assert_eq!(from_buffer_form(br#"{"type":"Buffer","data":[1,200]}"#), Some(vec![1, 200]));
+        assert_eq!(
+            from_buffer_form(br#"{"type":"Buffer","data":[1,200]}"#),
+            Some(vec![1, 200])
+        );
         assert_eq!(from_buffer_form(br#"{"type":"Buffer","data":[]}"#), Some(vec![]));
         assert_eq!(from_buffer_form(br#"{"type":"Other","data":[]}"#), None);
         assert_eq!(from_buffer_form(br#"{"type":"Buffer","data":[256]}"#), None);

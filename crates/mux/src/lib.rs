@@ -10,6 +10,8 @@ pub mod packet;
 mod permissions;
 mod remote_error;
 mod request;
+#[cfg(feature = "tokio")]
+pub mod tokio;
 mod value;
 
 pub use args::{args_from_json, args_to_json};

@@ -37,7 +37,9 @@ impl CallType {
     }
 
     pub(crate) fn parse(text: &str) -> Option<Self> {
-        [Self::Sync, Self::Async, Self::Source, Self::Sink, Self::Duplex].into_iter().find(|kind| kind.as_str() == text)
+        [Self::Sync, Self::Async, Self::Source, Self::Sink, Self::Duplex]
+            .into_iter()
+            .find(|kind| kind.as_str() == text)
     }
 
     /// Whether items travel: source, sink and duplex.
@@ -89,7 +91,9 @@ impl Manifest {
                 self.entries.len() - 1
             }
         };
-        let Some((_, entry)) = self.entries.get_mut(index) else { return };
+        let Some((_, entry)) = self.entries.get_mut(index) else {
+            return;
+        };
         match rest.next() {
             None => *entry = Entry::Method(kind),
             Some(next) => {

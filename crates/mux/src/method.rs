@@ -30,11 +30,15 @@ enum Parts {
 impl MethodName {
     /// The name that travels as a plain string: JavaScript's first question, `"name":"manifest"`, is such a one.
     pub fn plain(name: impl Into<String>) -> Self {
-        Self { parts: Parts::Plain(name.into().into_boxed_str()) }
+        Self {
+            parts: Parts::Plain(name.into().into_boxed_str()),
+        }
     }
 
     pub(crate) fn from_parts(parts: Vec<Box<str>>) -> Self {
-        Self { parts: Parts::List(parts.into_boxed_slice()) }
+        Self {
+            parts: Parts::List(parts.into_boxed_slice()),
+        }
     }
 
     /// The parts, outermost first.
@@ -113,7 +117,10 @@ mod tests {
         assert_eq!(name.to_string(), "nested.deep.hi");
         assert_eq!(name.comma_separated().to_string(), "nested,deep,hi");
         assert_eq!(MethodName::plain("a.b").parts().count(), 1);
-        assert_eq!(serde_json::to_string(&MethodName::plain("manifest")).unwrap(), r#""manifest""#);
+        assert_eq!(
+            serde_json::to_string(&MethodName::plain("manifest")).unwrap(),
+            r#""manifest""#
+        );
         assert_eq!(serde_json::to_string(&name).unwrap(), r#"["nested","deep","hi"]"#);
     }
 

@@ -79,18 +79,30 @@ impl Body {
     pub fn buffer(bytes: impl Into<Bytes>) -> Self {
         let bytes = bytes.into();
         if bytes.is_empty() {
-            return Self { kind: BodyKind::Json, bytes: Bytes::from_static(br#"{"type":"Buffer","data":[]}"#) };
+            return Self {
+                kind: BodyKind::Json,
+                bytes: Bytes::from_static(br#"{"type":"Buffer","data":[]}"#),
+            };
         }
-        Self { kind: BodyKind::Buffer, bytes }
+        Self {
+            kind: BodyKind::Buffer,
+            bytes,
+        }
     }
 
     /// Text. The empty string travels as the JSON text `""`.
     pub fn string(text: impl Into<String>) -> Self {
         let text = text.into();
         if text.is_empty() {
-            return Self { kind: BodyKind::Json, bytes: Bytes::from_static(br#""""#) };
+            return Self {
+                kind: BodyKind::Json,
+                bytes: Bytes::from_static(br#""""#),
+            };
         }
-        Self { kind: BodyKind::String, bytes: Bytes::from(text) }
+        Self {
+            kind: BodyKind::String,
+            bytes: Bytes::from(text),
+        }
     }
 
     /// One JSON value as text, sent as it stands.
@@ -102,7 +114,10 @@ impl Body {
         if std::str::from_utf8(&bytes).is_err() || !json::is_valid(&bytes) {
             return Err(crate::Error::Encode("the body is not one JSON value in UTF-8".into()));
         }
-        Ok(Self { kind: BodyKind::Json, bytes })
+        Ok(Self {
+            kind: BodyKind::Json,
+            bytes,
+        })
     }
 
     /// A body whose invariant the caller has established.
@@ -113,7 +128,10 @@ impl Body {
 
     /// JSON `true`, the body of a plain end.
     pub(crate) fn json_true() -> Self {
-        Self { kind: BodyKind::Json, bytes: Bytes::from_static(b"true") }
+        Self {
+            kind: BodyKind::Json,
+            bytes: Bytes::from_static(b"true"),
+        }
     }
 
     /// What the body is.
@@ -155,7 +173,9 @@ impl Body {
         self.kind == BodyKind::Json
             && match self.bytes.trim_ascii() {
                 b"false" | b"null" | b"\"\"" => true,
-                [b'0'..=b'9' | b'-', ..] => serde_json::from_slice::<f64>(&self.bytes).is_ok_and(|number| number == 0.0),
+                [b'0'..=b'9' | b'-', ..] => {
+                    serde_json::from_slice::<f64>(&self.bytes).is_ok_and(|number| number == 0.0)
+                }
                 _ => false,
             }
     }
@@ -206,7 +226,10 @@ pub(crate) fn encode_parts(
     body: &Body,
     out: &mut BytesMut,
 ) -> Result<(), crate::Error> {
-    let too_long = |_| crate::Error::BodyTooLong { length: body.len(), max: u32::MAX };
+    let too_long = |_| crate::Error::BodyTooLong {
+        length: body.len(),
+        max: u32::MAX,
+    };
     let length = u32::try_from(body.len()).map_err(too_long)?;
     let kind = match body.kind {
         BodyKind::Buffer => 0,
@@ -241,7 +264,10 @@ pub fn decode(buf: &mut BytesMut, max_body: u32) -> Result<Option<Frame>, Violat
         return Ok(Some(Frame::Goodbye));
     }
     if length > max_body {
-        return Err(Violation::BodyTooLong { claimed: length, max: max_body });
+        return Err(Violation::BodyTooLong {
+            claimed: length,
+            max: max_body,
+        });
     }
     let kind = match flags & TYPE_MASK {
         0 => BodyKind::Buffer,
@@ -269,7 +295,12 @@ pub fn decode(buf: &mut BytesMut, max_body: u32) -> Result<Option<Frame>, Violat
         return Err(Violation::NotJson);
     }
     let body = Body { kind, bytes };
-    Ok(Some(Frame::Packet(Packet { stream: flags & FLAG_STREAM != 0, end: flags & FLAG_END != 0, request, body })))
+    Ok(Some(Frame::Packet(Packet {
+        stream: flags & FLAG_STREAM != 0,
+        end: flags & FLAG_END != 0,
+        request,
+        body,
+    })))
 }
 
 #[cfg(test)]
@@ -290,14 +321,23 @@ mod tests {
     #[test]
     fn a_header_without_a_body_is_the_goodbye_whatever_it_says() {
         for flags in [0, 1, 3, 10, 14, 255] {
-            assert_eq!(decode_all(&[flags, 0, 0, 0, 0, 255, 255, 255, 255]).unwrap(), Some(Frame::Goodbye));
+            assert_eq!(
+                decode_all(&[flags, 0, 0, 0, 0, 255, 255, 255, 255]).unwrap(),
+                Some(Frame::Goodbye)
+            );
         }
     }
 
     #[test]
     fn a_claim_above_the_limit_is_refused_at_the_header() {
         let claim = [2, 255, 255, 255, 255, 0, 0, 0, 1];
-        assert_eq!(decode_all(&claim), Err(Violation::BodyTooLong { claimed: u32::MAX, max: 100 }));
+        assert_eq!(
+            decode_all(&claim),
+            Err(Violation::BodyTooLong {
+                claimed: u32::MAX,
+                max: 100
+            })
+        );
         assert_eq!(decode_all(&claim[..8]), Ok(None));
     }
 
@@ -307,7 +347,10 @@ mod tests {
         let Ok(Some(Frame::Packet(packet))) = decode_all(&[0xf1, 0, 0, 0, 1, 0, 0, 0, 1, b'a']) else {
             panic!("a packet");
         };
-        assert_eq!((packet.body.kind(), packet.stream, packet.end), (BodyKind::String, false, false));
+        assert_eq!(
+            (packet.body.kind(), packet.stream, packet.end),
+            (BodyKind::String, false, false)
+        );
     }
 
     #[test]

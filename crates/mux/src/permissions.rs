@@ -21,7 +21,10 @@ impl Permissions {
 
     /// Nothing is allowed.
     pub fn none() -> Self {
-        Self { allow: Some(Vec::new()), deny: Vec::new() }
+        Self {
+            allow: Some(Vec::new()),
+            deny: Vec::new(),
+        }
     }
 
     /// Only these paths, dotted, are allowed, besides those allowed before.
@@ -54,11 +57,15 @@ impl Permissions {
     pub fn check(&self, method: &MethodName) -> Result<(), RemoteError> {
         if self.allow.as_ref().is_some_and(|allow| !covers(allow, method)) {
             let method = method.comma_separated();
-            return Err(RemoteError::new(format!("method:{method} is not in list of allowed methods")));
+            return Err(RemoteError::new(format!(
+                "method:{method} is not in list of allowed methods"
+            )));
         }
         if covers(&self.deny, method) {
             let method = method.comma_separated();
-            return Err(RemoteError::new(format!("method:{method} is on list of disallowed methods")));
+            return Err(RemoteError::new(format!(
+                "method:{method} is on list of disallowed methods"
+            )));
         }
         Ok(())
     }
@@ -76,7 +83,9 @@ mod tests {
     use super::*;
 
     fn verdict(permissions: &Permissions, method: &str) -> Result<(), String> {
-        permissions.check(&method.parse().unwrap()).map_err(|error| error.message().to_owned())
+        permissions
+            .check(&method.parse().unwrap())
+            .map_err(|error| error.message().to_owned())
     }
 
     #[test]
@@ -84,8 +93,14 @@ mod tests {
         let some = Permissions::all().allow(["nested.deep", "whoami"]).unwrap();
         assert_eq!(verdict(&some, "nested.deep.hi"), Ok(()));
         assert_eq!(verdict(&some, "nested.deep"), Ok(()));
-        assert_eq!(verdict(&some, "nested"), Err("method:nested is not in list of allowed methods".into()));
-        assert_eq!(verdict(&some, "nested.deeper"), Err("method:nested,deeper is not in list of allowed methods".into()));
+        assert_eq!(
+            verdict(&some, "nested"),
+            Err("method:nested is not in list of allowed methods".into())
+        );
+        assert_eq!(
+            verdict(&some, "nested.deeper"),
+            Err("method:nested,deeper is not in list of allowed methods".into())
+        );
         assert!(verdict(&Permissions::none(), "manifest").is_err());
     }
 
@@ -93,6 +108,9 @@ mod tests {
     fn a_denied_path_wins_over_an_allowed_one() {
         let some = Permissions::all().allow(["a"]).unwrap().deny(["a.b"]).unwrap();
         assert_eq!(verdict(&some, "a.c"), Ok(()));
-        assert_eq!(verdict(&some, "a.b.c"), Err("method:a,b,c is on list of disallowed methods".into()));
+        assert_eq!(
+            verdict(&some, "a.b.c"),
+            Err("method:a,b,c is on list of disallowed methods".into())
+        );
     }
 }

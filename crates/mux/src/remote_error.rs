@@ -61,7 +61,11 @@ impl RemoteError {
 
     /// An error without message and name: it travels as `{}`, as JavaScript's `cb("text")` does.
     pub fn opaque() -> Self {
-        Self { message: None, name: None, stack: None }
+        Self {
+            message: None,
+            name: None,
+            stack: None,
+        }
     }
 
     /// What went wrong; the empty string if the other side did not say.
@@ -89,20 +93,36 @@ impl RemoteError {
     pub fn from_body(body: &Body) -> Self {
         if body.kind() != BodyKind::Json {
             let message = body.as_str().map(Box::from);
-            return Self { message, name: None, stack: None };
+            return Self {
+                message,
+                name: None,
+                stack: None,
+            };
         }
         match json::fields(body.as_bytes(), ["message", "name", "stack"]) {
             Some([message, name, stack]) => {
                 let text = |raw: Option<&RawValue>| raw.map(json::text_of);
-                Self { message: text(message), name: text(name), stack: text(stack) }
+                Self {
+                    message: text(message),
+                    name: text(name),
+                    stack: text(stack),
+                }
             }
-            None => Self { message: json::string_of(body.as_bytes()), name: None, stack: None },
+            None => Self {
+                message: json::string_of(body.as_bytes()),
+                name: None,
+                stack: None,
+            },
         }
     }
 
     /// The body of an error reply: compact JSON.
     pub fn to_body(&self) -> Body {
-        let wire = Wire { message: self.message.as_deref(), name: self.name.as_deref(), stack: self.stack.as_deref() };
+        let wire = Wire {
+            message: self.message.as_deref(),
+            name: self.name.as_deref(),
+            stack: self.stack.as_deref(),
+        };
         encode(&wire)
     }
 
@@ -141,7 +161,10 @@ impl fmt::Display for RemoteError {
 impl fmt::Debug for RemoteError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // The stack is left out: it is long, foreign and never needed to tell errors apart.
-        f.debug_struct("RemoteError").field("name", &self.name()).field("message", &self.message()).finish()
+        f.debug_struct("RemoteError")
+            .field("name", &self.name())
+            .field("message", &self.message())
+            .finish()
     }
 }
 
@@ -175,7 +198,10 @@ impl From<crate::Error> for RemoteError {
     fn from(error: crate::Error) -> Self {
         match error {
             // The error of a peer that a handler asked is passed on as it came.
-            crate::Error::Remote(error) => Self { stack: Some("".into()), ..error },
+            crate::Error::Remote(error) => Self {
+                stack: Some("".into()),
+                ..error
+            },
             other => Self::new(other.to_string()),
         }
     }
@@ -188,7 +214,10 @@ mod tests {
     #[test]
     fn the_wire_form_has_message_name_and_an_empty_stack_in_that_order() {
         let body = RemoteError::named("TypeError", "boom sync").to_body();
-        assert_eq!(body.as_bytes(), br#"{"message":"boom sync","name":"TypeError","stack":""}"#);
+        assert_eq!(
+            body.as_bytes(),
+            br#"{"message":"boom sync","name":"TypeError","stack":""}"#
+        );
         assert_eq!(RemoteError::opaque().to_body().as_bytes(), b"{}");
     }
 

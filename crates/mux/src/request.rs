@@ -50,7 +50,11 @@ impl Request {
     /// The error to answer with.
     pub fn parse(body: &Body) -> Result<Self, RemoteError> {
         let (method, args, _) = parts(body)?;
-        Ok(Self { method, args, kind: CallType::Async })
+        Ok(Self {
+            method,
+            args,
+            kind: CallType::Async,
+        })
     }
 
     /// Reads the body of a packet that opens a stream.
@@ -100,7 +104,10 @@ fn method_name(text: &str) -> Option<MethodName> {
     if parts.is_empty() || parts.len() > MAX_PARTS {
         return None;
     }
-    let parts = parts.into_iter().map(|part| json::string_of(part.get().as_bytes())).collect::<Option<Vec<_>>>()?;
+    let parts = parts
+        .into_iter()
+        .map(|part| json::string_of(part.get().as_bytes()))
+        .collect::<Option<Vec<_>>>()?;
     Some(MethodName::from_parts(parts))
 }
 
@@ -137,11 +144,18 @@ mod tests {
             (CallType::Async, r#"{"name":["a","b"],"args":[1,"x"]}"#),
             (CallType::Duplex, r#"{"name":["a","b"],"args":[1,"x"],"type":"duplex"}"#),
         ] {
-            let request =
-                Request { method: "a.b".parse().unwrap(), args: Bytes::from_static(br#"[1,"x"]"#), kind };
+            let request = Request {
+                method: "a.b".parse().unwrap(),
+                args: Bytes::from_static(br#"[1,"x"]"#),
+                kind,
+            };
             let body = request.to_body();
             assert_eq!(body.as_str(), Some(text));
-            let parsed = if kind.is_stream() { Request::parse_stream(&body) } else { Request::parse(&body) };
+            let parsed = if kind.is_stream() {
+                Request::parse_stream(&body)
+            } else {
+                Request::parse(&body)
+            };
             assert_eq!(parsed.unwrap(), request);
         }
     }
@@ -150,9 +164,15 @@ mod tests {
     fn the_answers_to_bad_requests_are_muxrpcs_texts() {
         let message = |body: Body| Request::parse(&body).unwrap_err().message().to_owned();
         let text = "invalid request, args should be array, was: ";
-        assert_eq!(message(Body::json(r#"{"name":["echo"]}"#).unwrap()), format!(r#"{text}{{"name":["echo"]}}"#));
+        assert_eq!(
+            message(Body::json(r#"{"name":["echo"]}"#).unwrap()),
+            format!(r#"{text}{{"name":["echo"]}}"#)
+        );
         assert_eq!(message(Body::string("hello")), format!(r#"{text}"hello""#));
-        assert_eq!(message(Body::buffer("he")), format!(r#"{text}{{"type":"Buffer","data":[104,101]}}"#));
+        assert_eq!(
+            message(Body::buffer("he")),
+            format!(r#"{text}{{"type":"Buffer","data":[104,101]}}"#)
+        );
         let long = Body::json(format!(r#"{{"name":"{}"}}"#, "é".repeat(5000))).unwrap();
         assert!(message(long).len() < MAX_QUOTE + 100);
         let stream = Request::parse_stream(&Body::json(r#"{"name":["a"],"args":[]}"#).unwrap()).unwrap_err();
@@ -166,6 +186,13 @@ mod tests {
         assert!(Request::parse(&Body::json(r#"{"name":[],"args":[]}"#).unwrap()).is_err());
         assert!(Request::parse(&Body::json(r#"{"name":[5],"args":[]}"#).unwrap()).is_err());
         assert!(Request::parse(&Body::json(r#"{"args":[]}"#).unwrap()).is_err());
-        assert_eq!(Request::parse(&Body::json(r#"{"name":"a.b","args":[]}"#).unwrap()).unwrap().method.parts().count(), 1);
+        assert_eq!(
+            Request::parse(&Body::json(r#"{"name":"a.b","args":[]}"#).unwrap())
+                .unwrap()
+                .method
+                .parts()
+                .count(),
+            1
+        );
     }
 }

@@ -52,7 +52,9 @@ impl Body {
 pub(crate) fn to_json<T: Serialize + ?Sized>(value: &T) -> Result<Bytes, Error> {
     let mut text = Vec::with_capacity(64);
     let mut printer = serde_json::Serializer::with_formatter(&mut text, JsFormatter);
-    value.serialize(&mut printer).map_err(|error| Error::Encode(error.to_string().into()))?;
+    value
+        .serialize(&mut printer)
+        .map_err(|error| Error::Encode(error.to_string().into()))?;
     if text.is_empty() {
         return Err(Error::Encode("the value prints as nothing".into()));
     }
@@ -218,11 +220,7 @@ impl<'de> Deserializer<'de> for BufferBody<'_> {
         visitor.visit_unit()
     }
 
-    fn deserialize_newtype_struct<V: Visitor<'de>>(
-        self,
-        _: &'static str,
-        visitor: V,
-    ) -> Result<V::Value, Self::Error> {
+    fn deserialize_newtype_struct<V: Visitor<'de>>(self, _: &'static str, visitor: V) -> Result<V::Value, Self::Error> {
         visitor.visit_newtype_struct(self)
     }
 
@@ -250,11 +248,7 @@ impl<'de> Deserializer<'de> for StringBody<'_> {
         visitor.visit_unit()
     }
 
-    fn deserialize_newtype_struct<V: Visitor<'de>>(
-        self,
-        _: &'static str,
-        visitor: V,
-    ) -> Result<V::Value, Self::Error> {
+    fn deserialize_newtype_struct<V: Visitor<'de>>(self, _: &'static str, visitor: V) -> Result<V::Value, Self::Error> {
         visitor.visit_newtype_struct(self)
     }
 
@@ -356,7 +350,6 @@ impl<'de> Deserializer<'de> for JsonText<'de> {
     }
 }
 
-
 #[cfg(test)]
 mod tests {
     use serde_json::{Value, json};
@@ -381,13 +374,26 @@ mod tests {
         assert_eq!(wire(&Bytes::from_static(b"ab")), (BodyKind::Buffer, "ab".into()));
         assert_eq!(wire(&()), (BodyKind::Json, "false".into()));
         assert_eq!(wire(&None::<u8>), (BodyKind::Json, "null".into()));
-        assert_eq!(wire(&json!({"a": [1, null]})), (BodyKind::Json, r#"{"a":[1,null]}"#.into()));
-        assert_eq!(wire(&(1, Bytes::from_static(b"a"))), (BodyKind::Json, r#"[1,{"type":"Buffer","data":[97]}]"#.into()));
+        assert_eq!(
+            wire(&json!({"a": [1, null]})),
+            (BodyKind::Json, r#"{"a":[1,null]}"#.into())
+        );
+        assert_eq!(
+            wire(&(1, Bytes::from_static(b"a"))),
+            (BodyKind::Json, r#"[1,{"type":"Buffer","data":[97]}]"#.into())
+        );
     }
 
     #[test]
     fn numbers_print_as_in_javascript() {
-        for (number, text) in [(-0.0, "0"), (1e21, "1e+21"), (1.0, "1"), (0.1, "0.1"), (1e-7, "1e-7"), (123e18, "123000000000000000000")] {
+        for (number, text) in [
+            (-0.0, "0"),
+            (1e21, "1e+21"),
+            (1.0, "1"),
+            (0.1, "0.1"),
+            (1e-7, "1e-7"),
+            (123e18, "123000000000000000000"),
+        ] {
             assert_eq!(wire(&number).1, text);
         }
         assert_eq!(wire(&f64::NAN).1, "null");
@@ -395,12 +401,18 @@ mod tests {
 
     #[test]
     fn bodies_become_values() {
-        assert_eq!(Body::string("a").to_value::<Option<String>>().unwrap(), Some("a".into()));
+        assert_eq!(
+            Body::string("a").to_value::<Option<String>>().unwrap(),
+            Some("a".into())
+        );
         assert_eq!(Body::string("a").to_value::<Value>().unwrap(), json!("a"));
         assert_eq!(Body::buffer("ab").to_value::<Bytes>().unwrap(), "ab");
         assert_eq!(Body::buffer("ab").to_value::<Vec<u8>>().unwrap(), b"ab");
         assert_eq!(Body::buffer("ab").to_value::<[u8; 2]>().unwrap(), *b"ab");
-        assert_eq!(Body::buffer("a").to_value::<Value>().unwrap(), json!({"type": "Buffer", "data": [97]}));
+        assert_eq!(
+            Body::buffer("a").to_value::<Value>().unwrap(),
+            json!({"type": "Buffer", "data": [97]})
+        );
         assert_eq!(Body::buffer("").to_value::<Bytes>().unwrap(), "");
         assert_eq!(Body::string("").to_value::<String>().unwrap(), "");
         assert_eq!(json_body("null").to_value::<Option<Bytes>>().unwrap(), None);
@@ -413,7 +425,9 @@ mod tests {
 
     #[test]
     fn a_raw_value_keeps_its_text() {
-        let raw = json_body(r#"{"a": 1.0}"#).to_value::<Box<serde_json::value::RawValue>>().unwrap();
+        let raw = json_body(r#"{"a": 1.0}"#)
+            .to_value::<Box<serde_json::value::RawValue>>()
+            .unwrap();
         assert_eq!(raw.get(), r#"{"a": 1.0}"#);
         assert_eq!(wire(&raw).1, r#"{"a": 1.0}"#);
     }

@@ -82,22 +82,37 @@ impl Streams {
             Role::Caller => self.own += 1,
             Role::Callee => self.from_peer += 1,
         }
-        let stream =
-            Stream { serial, kind, role, local_ended: false, remote_ended: false, reading, expecting_end: true, half_ended: false };
+        let stream = Stream {
+            serial,
+            kind,
+            role,
+            local_ended: false,
+            remote_ended: false,
+            reading,
+            expecting_end: true,
+            half_ended: false,
+        };
         self.by_number.insert(number, stream);
         StreamId { number, serial }
     }
 
     pub(super) fn id_of(&self, number: RequestId) -> Option<StreamId> {
-        self.by_number.get(&number).map(|stream| StreamId { number, serial: stream.serial })
+        self.by_number.get(&number).map(|stream| StreamId {
+            number,
+            serial: stream.serial,
+        })
     }
 
     fn get(&self, id: StreamId) -> Option<&Stream> {
-        self.by_number.get(&id.number).filter(|stream| stream.serial == id.serial)
+        self.by_number
+            .get(&id.number)
+            .filter(|stream| stream.serial == id.serial)
     }
 
     fn get_mut(&mut self, id: StreamId) -> Option<&mut Stream> {
-        self.by_number.get_mut(&id.number).filter(|stream| stream.serial == id.serial)
+        self.by_number
+            .get_mut(&id.number)
+            .filter(|stream| stream.serial == id.serial)
     }
 
     pub(super) fn contains(&self, id: StreamId) -> bool {
@@ -147,7 +162,9 @@ impl Streams {
     }
 
     pub(super) fn remote_end(&mut self, id: StreamId, body: &Body) -> Ending {
-        let Some(stream) = self.get_mut(id) else { return Ending::Ignored };
+        let Some(stream) = self.get_mut(id) else {
+            return Ending::Ignored;
+        };
         stream.remote_ended = true;
         // An end that JavaScript takes for false tells its reader nothing: only the table counts it as the peer's end.
         let told = stream.expecting_end && !body.is_falsy();
@@ -188,7 +205,9 @@ impl Streams {
         self.half_ended.push_back(id);
         self.half_ended_live += 1;
         while self.half_ended_live > max {
-            let Some(oldest) = self.half_ended.pop_front() else { break };
+            let Some(oldest) = self.half_ended.pop_front() else {
+                break;
+            };
             if self.get(oldest).is_some_and(|stream| stream.half_ended) {
                 self.remove(oldest);
             }
