@@ -15,12 +15,24 @@ impl FromStr for Listen {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let rest = text.strip_prefix("net:").ok_or("it has to begin with net:, as in net:127.0.0.1:8008")?;
+        let rest = text
+            .strip_prefix("net:")
+            .ok_or("it has to begin with net:, as in net:127.0.0.1:8008")?;
         // A host may hold colons (IPv6), so the port stands behind the last one.
-        let (host, port) = rest.rsplit_once(':').ok_or("the port is missing, as in net:127.0.0.1:8008")?;
-        let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
-        let port = port.parse().map_err(|_| format!("the port {port:?} is no number from 0 to 65535"))?;
-        Ok(Self { host: if host.is_empty() { "localhost" } else { host }.into(), port })
+        let (host, port) = rest
+            .rsplit_once(':')
+            .ok_or("the port is missing, as in net:127.0.0.1:8008")?;
+        let host = host
+            .strip_prefix('[')
+            .and_then(|host| host.strip_suffix(']'))
+            .unwrap_or(host);
+        let port = port
+            .parse()
+            .map_err(|_| format!("the port {port:?} is no number from 0 to 65535"))?;
+        Ok(Self {
+            host: if host.is_empty() { "localhost" } else { host }.into(),
+            port,
+        })
     }
 }
 
@@ -43,14 +55,24 @@ impl FromStr for Address {
 
     fn from_str(text: &str) -> Result<Self, String> {
         const FORM: &str = "an address looks like net:127.0.0.1:8008~shs:KEY";
-        let (place, transform) = text.split_once('~').ok_or_else(|| format!("~shs:KEY is missing; {FORM}"))?;
-        let key = transform.strip_prefix("shs:").ok_or_else(|| format!("behind ~, shs: is missing; {FORM}"))?;
+        let (place, transform) = text
+            .split_once('~')
+            .ok_or_else(|| format!("~shs:KEY is missing; {FORM}"))?;
+        let key = transform
+            .strip_prefix("shs:")
+            .ok_or_else(|| format!("behind ~, shs: is missing; {FORM}"))?;
         let (key, seed) = match key.split_once(':') {
             Some((key, seed)) => (key, Some(seed.parse()?)),
             None => (key, None),
         };
-        let key = key.parse::<PublicKey>().map_err(|error| format!("the key behind shs: is wrong: {error}"))?;
-        Ok(Self { place: place.parse()?, key, seed })
+        let key = key
+            .parse::<PublicKey>()
+            .map_err(|error| format!("the key behind shs: is wrong: {error}"))?;
+        Ok(Self {
+            place: place.parse()?,
+            key,
+            seed,
+        })
     }
 }
 

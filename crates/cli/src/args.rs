@@ -12,8 +12,13 @@ use std::path::PathBuf;
 /// sides must be on one network, which the network identifier (app key, caps.shs) names; unless told otherwise it is
 /// the main SSB network.
 #[derive(Debug, Parser)]
-#[command(name = "handfast", version, max_term_width = 100, after_help = "Exit codes: 0 success, 1 the peer answered \
-    with an error or a file failed, 2 usage, 3 the peer was not reached or the connection broke.\n\nTry: handfast demo")]
+#[command(
+    name = "handfast",
+    version,
+    max_term_width = 100,
+    after_help = "Exit codes: 0 success, 1 the peer answered \
+    with an error or a file failed, 2 usage, 3 the peer was not reached or the connection broke.\n\nTry: handfast demo"
+)]
 pub(crate) struct Args {
     /// Where everything of a node lives [default: handfast in the platform's data directory]
     #[arg(long, global = true, env = "HANDFAST_DIR", value_name = "DIR")]
@@ -63,8 +68,10 @@ pub(crate) struct Serve {
 /// The kind of the method is asked of the peer's manifest unless --type tells it. A sink and a duplex read their items
 /// from stdin, one JSON value a line.
 #[derive(Debug, Parser)]
-#[command(after_help = "Examples:\n  handfast call ADDRESS manifest\n  handfast call ADDRESS echo '\"kia ora\"'\n  \
-    handfast call ADDRESS count 5\n  printf '\"a\"\\n\"b\"\\n' | handfast call ADDRESS shout")]
+#[command(
+    after_help = "Examples:\n  handfast call ADDRESS manifest\n  handfast call ADDRESS echo '\"kia ora\"'\n  \
+    handfast call ADDRESS count 5\n  printf '\"a\"\\n\"b\"\\n' | handfast call ADDRESS shout"
+)]
 pub(crate) struct Call {
     /// The peer, net:HOST:PORT~shs:KEY
     pub(crate) address: Address,
@@ -120,7 +127,13 @@ pub(crate) struct Pipe {
     pub(crate) allow: Vec<PublicKey>,
 
     /// When dialling, come as the identity of this seed (32 bytes in base64)
-    #[arg(long, value_name = "BASE64", env = "HANDFAST_SEED", hide_env_values = true, conflicts_with = "listen")]
+    #[arg(
+        long,
+        value_name = "BASE64",
+        env = "HANDFAST_SEED",
+        hide_env_values = true,
+        conflicts_with = "listen"
+    )]
     pub(crate) seed: Option<Seed>,
 
     /// When dialling, come as a new identity that is used once
@@ -134,7 +147,14 @@ pub(crate) struct Pipe {
 #[derive(Debug, Parser)]
 pub(crate) struct Network {
     /// The network identifier, 32 bytes in base64 [default: the main SSB network]
-    #[arg(long, value_name = "BASE64", env = "HANDFAST_NETWORK", hide_env_values = true, default_value_t, hide_default_value = true)]
+    #[arg(
+        long,
+        value_name = "BASE64",
+        env = "HANDFAST_NETWORK",
+        hide_env_values = true,
+        default_value_t,
+        hide_default_value = true
+    )]
     pub(crate) network: NetworkIdentifier,
 }
 
@@ -147,7 +167,9 @@ impl std::str::FromStr for Seed {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         // A network identifier has the same form: 32 bytes in strict base64.
-        let bytes: NetworkIdentifier = text.parse().map_err(|_| "a seed is 32 bytes in base64, 44 characters")?;
+        let bytes: NetworkIdentifier = text
+            .parse()
+            .map_err(|_| "a seed is 32 bytes in base64, 44 characters")?;
         Ok(Self(zeroize::Zeroizing::new(*bytes.as_bytes())))
     }
 }

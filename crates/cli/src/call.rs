@@ -18,7 +18,10 @@ pub(crate) async fn run(home: &Home, options: args::Call) -> Result<(), Failure>
     // The peer may call us too; it finds nothing.
     let (peer, driver) = connection(stream, Router::new());
     let driving = tokio::spawn(driver);
-    let output = Output { raw: options.raw, left: options.take };
+    let output = Output {
+        raw: options.raw,
+        left: options.take,
+    };
     let result = tokio::select! {
         result = call(&peer, &method, arguments, options.kind.map(CallType::from), output) => result,
         _ = tokio::signal::ctrl_c() => Err(Failure::connection(anyhow!("interrupted"))),
@@ -37,7 +40,9 @@ fn json_list(arguments: &[String]) -> Result<String, Failure> {
     for argument in arguments {
         serde_json::from_str::<serde::de::IgnoredAny>(argument).map_err(|error| {
             let hint = format!("'{}'", serde_json::Value::from(argument.as_str()));
-            Failure::usage(anyhow!("the argument {argument} is not JSON ({error}); a text is written {hint}"))
+            Failure::usage(anyhow!(
+                "the argument {argument} is not JSON ({error}); a text is written {hint}"
+            ))
         })?;
     }
     Ok(format!("[{}]", arguments.join(",")))
@@ -122,7 +127,12 @@ async fn print_all(mut items: Source, output: &mut Output) -> Result<(), Failure
 async fn send_stdin(mut items: Outgoing) -> Result<Outgoing, Failure> {
     let mut lines = BufReader::new(tokio::io::stdin()).lines();
     let mut number = 0;
-    while let Some(line) = lines.next_line().await.context("cannot read stdin").map_err(Failure::local)? {
+    while let Some(line) = lines
+        .next_line()
+        .await
+        .context("cannot read stdin")
+        .map_err(Failure::local)?
+    {
         number += 1;
         if line.trim().is_empty() {
             continue;
@@ -141,6 +151,9 @@ fn failed(error: Error) -> Failure {
         Error::Remote(error) => Failure::remote(anyhow!("{error}")),
         Error::Decode(_) => Failure::remote(error),
         Error::Encode(_) | Error::BodyTooLong { .. } | Error::MethodName(_) => Failure::usage(error),
+        Error::UnexpectedEnd => Failure::connection(anyhow!(
+            "{error}: the peer closed the connection before it had answered (JavaScript peers do so when an answer is empty)"
+        )),
         error => Failure::connection(error),
     }
 }
@@ -162,9 +175,16 @@ impl Output {
                 out.write_all(body.as_bytes()).and_then(|()| writeln!(out))
             }
             // Texts and buffers in JSON's form for them.
-            _ => writeln!(out, "{}", body.to_value::<serde_json::Value>().map_err(Failure::remote)?),
+            _ => writeln!(
+                out,
+                "{}",
+                body.to_value::<serde_json::Value>().map_err(Failure::remote)?
+            ),
         };
-        written.and_then(|()| out.flush()).context("cannot write to stdout").map_err(Failure::local)?;
+        written
+            .and_then(|()| out.flush())
+            .context("cannot write to stdout")
+            .map_err(Failure::local)?;
         self.left = self.left.map(|left| left.saturating_sub(1));
         Ok(self.left != Some(0))
     }
@@ -177,13 +197,19 @@ mod tests {
     #[test]
     fn arguments_become_one_list() {
         assert_eq!(json_list(&[]).unwrap(), "[]");
-        assert_eq!(json_list(&["5".into(), "\"x\"".into(), "{\"live\":true}".into()]).unwrap(), "[5,\"x\",{\"live\":true}]");
+        assert_eq!(
+            json_list(&["5".into(), "\"x\"".into(), "{\"live\":true}".into()]).unwrap(),
+            "[5,\"x\",{\"live\":true}]"
+        );
     }
 
     #[test]
     fn an_argument_that_is_no_json_is_refused_with_the_way_to_write_it() {
         let failure = json_list(&["kia ora".into()]).unwrap_err().to_string();
         assert!(failure.contains("'\"kia ora\"'"), "{failure}");
-        assert!(json_list(&["1,2".into()]).is_err(), "one argument cannot smuggle in another");
+        assert!(
+            json_list(&["1,2".into()]).is_err(),
+            "one argument cannot smuggle in another"
+        );
     }
 }

@@ -29,7 +29,12 @@ fn proved(what: impl std::fmt::Display) {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().take(6).map(|byte| format!("{byte:02x}")).collect::<String>() + "…"
+    bytes
+        .iter()
+        .take(6)
+        .map(|byte| format!("{byte:02x}"))
+        .collect::<String>()
+        + "…"
 }
 
 async fn play() -> Result<()> {
@@ -80,17 +85,26 @@ async fn shake_hands(
 
     let (hello, client) = Client::new(network, alice, bob.public()).hello(x25519::SecretKey::generate()?);
     let hello: [u8; 64] = travel(&mut at_alice, &mut at_bob, hello).await?;
-    println!("  1 alice → bob   64 bytes {}   her ephemeral key, marked with the network identifier", hex(&hello));
+    println!(
+        "  1 alice → bob   64 bytes {}   her ephemeral key, marked with the network identifier",
+        hex(&hello)
+    );
     let (hello, server) = Server::new(network, bob).receive(hello, x25519::SecretKey::generate()?)?;
     proved("bob: whoever this is knows our network");
 
     let hello: [u8; 64] = travel(&mut at_bob, &mut at_alice, hello).await?;
-    println!("  2 bob → alice   64 bytes {}   his ephemeral key, marked likewise", hex(&hello));
+    println!(
+        "  2 bob → alice   64 bytes {}   his ephemeral key, marked likewise",
+        hex(&hello)
+    );
     let (auth, client) = client.receive(hello)?;
     proved("alice: so does the other side; from here on the two share a secret that nobody recorded");
 
     let auth: [u8; 112] = travel(&mut at_alice, &mut at_bob, auth).await?;
-    println!("  3 alice → bob  112 bytes {}   her name and signature, in a box that only bob can open", hex(&auth));
+    println!(
+        "  3 alice → bob  112 bytes {}   her name and signature, in a box that only bob can open",
+        hex(&auth)
+    );
     let authenticated = server.receive(auth)?;
     ensure!(authenticated.peer() == alice.public(), "bob was told another name");
     proved(format!("bob: this is {}, and she means me", authenticated.peer()));
@@ -100,7 +114,10 @@ async fn shake_hands(
     println!("  4 bob → alice   80 bytes {}   his signature: welcome", hex(&accept));
     let alices = client.receive(accept)?;
     ensure!(alices.peer == *bob.public(), "alice reached somebody else");
-    ensure!(alices.encrypt.key == bobs.decrypt.key && alices.decrypt.key == bobs.encrypt.key, "the keys differ");
+    ensure!(
+        alices.encrypt.key == bobs.decrypt.key && alices.decrypt.key == bobs.encrypt.key,
+        "the keys differ"
+    );
     proved("alice: this is bob, and nobody in between; both now hold the same two keys, one for each direction");
     Ok(((at_alice, alices), (at_bob, bobs)))
 }
@@ -122,7 +139,11 @@ async fn fresh_outcomes() -> Result<(Outcome, Outcome)> {
         shs::tokio::connect(&mut a, &network, &one, other.public()),
         shs::tokio::accept(&mut b, &network, &other, |_| async { Ok(Some(())) })
     )?;
-    let at_server = Outcome { peer: at_server.peer, encrypt: at_server.encrypt, decrypt: at_server.decrypt };
+    let at_server = Outcome {
+        peer: at_server.peer,
+        encrypt: at_server.encrypt,
+        decrypt: at_server.decrypt,
+    };
     Ok((at_client, at_server))
 }
 
@@ -136,7 +157,10 @@ async fn sealed_records_hide_what_they_carry() -> Result<()> {
         out.shutdown().await?;
         let mut wire = Vec::new();
         tap.read_to_end(&mut wire).await?;
-        ensure!(!wire.windows(words.len()).any(|window| window == words), "the words can be read on the wire");
+        ensure!(
+            !wire.windows(words.len()).any(|window| window == words),
+            "the words can be read on the wire"
+        );
         if meddle && let Some(byte) = wire.get_mut(40) {
             *byte ^= 1;
         }
@@ -152,7 +176,11 @@ async fn sealed_records_hide_what_they_carry() -> Result<()> {
         } else {
             result?;
             ensure!(read == words, "something else arrived");
-            proved(format!("{} bytes of text are {} on the wire, and none can be read there", words.len(), wire.len()));
+            proved(format!(
+                "{} bytes of text are {} on the wire, and none can be read there",
+                words.len(),
+                wire.len()
+            ));
         }
     }
     Ok(())
@@ -188,7 +216,11 @@ async fn talk(alices: Side, bobs: Side, alice: &KeyPair, bob: &KeyPair) -> Resul
     let shouted: Vec<String> = shouted.try_collect().await?;
     ensure!(shouted == ["HAERE MAI"]);
     proved("duplex  alice whispers, bob shouts back: HAERE MAI");
-    let error = to_bob.call::<()>("fail", ("no honey today",)).await.err().context("no error came")?;
+    let error = to_bob
+        .call::<()>("fail", ("no honey today",))
+        .await
+        .err()
+        .context("no error came")?;
     ensure!(error.to_string().contains("no honey today"));
     proved("errors  a method that fails says why, and the connection lives on");
 
@@ -227,7 +259,9 @@ async fn strangers(
     for (who, network_used, server_meant, welcome) in cases {
         let stranger = async {
             let mut tcp = TcpStream::connect(address).await?;
-            let error = shs::tokio::connect(&mut tcp, network_used, &mallory, server_meant).await.err();
+            let error = shs::tokio::connect(&mut tcp, network_used, &mallory, server_meant)
+                .await
+                .err();
             let mut rest = Vec::new();
             let heard = tcp.read_to_end(&mut rest).await.unwrap_or(0);
             ensure!(heard == 0, "the stranger heard something");

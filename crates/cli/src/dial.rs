@@ -1,11 +1,6 @@
 //! From an address to an encrypted stream.
 
-use crate::{
-    address::Address,
-    args::Seed,
-    exit::Failure,
-    home::Home,
-};
+use crate::{address::Address, args::Seed, exit::Failure, home::Home};
 use anyhow::{Context, anyhow};
 use handfast_boxstream::tokio::BoxStream;
 use handfast_keys::{KeyPair, NetworkIdentifier};
@@ -18,7 +13,12 @@ const CONNECT: Duration = Duration::from_secs(15);
 
 /// As whom to dial: a seed from the command line or the address, nobody if that was asked for, else the node's own
 /// identity if it has one.
-pub(crate) fn identity(home: &Home, address: &Address, seed: Option<Seed>, anonymous: bool) -> Result<KeyPair, Failure> {
+pub(crate) fn identity(
+    home: &Home,
+    address: &Address,
+    seed: Option<Seed>,
+    anonymous: bool,
+) -> Result<KeyPair, Failure> {
     if let Some(seed) = seed.or_else(|| address.seed.clone().filter(|_| !anonymous)) {
         return KeyPair::from_seed(&seed.0).map_err(Failure::local);
     }
@@ -27,7 +27,9 @@ pub(crate) fn identity(home: &Home, address: &Address, seed: Option<Seed>, anony
         Some(identity) => Ok(identity),
         None => {
             if !anonymous {
-                eprintln!("handfast: no identity yet, so this is a new one, used once (handfast init makes one to keep)");
+                eprintln!(
+                    "handfast: no identity yet, so this is a new one, used once (handfast init makes one to keep)"
+                );
             }
             KeyPair::generate().map_err(Failure::local)
         }
@@ -40,14 +42,22 @@ pub(crate) async fn dial(
     network: &NetworkIdentifier,
     identity: &KeyPair,
 ) -> Result<BoxStream<TcpStream>, Failure> {
-    let unreachable = || format!("cannot reach {}", address.place);
     let place = (address.place.host.as_str(), address.place.port);
-    let mut tcp = timeout(CONNECT, TcpStream::connect(place))
-        .await
-        .map_err(|_| anyhow!("no answer within {CONNECT:?}; is the host up, and does a firewall let us through?"))
-        .and_then(|connected| connected.context("is a peer listening there?"))
-        .with_context(unreachable)
-        .map_err(Failure::connection)?;
+    let mut tcp = match timeout(CONNECT, TcpStream::connect(place)).await {
+        Ok(Ok(tcp)) => tcp,
+        Ok(Err(error)) => {
+            return Err(Failure::connection(anyhow!(
+                "cannot reach {}: {error}; is the address right, and a peer listening there?",
+                address.place
+            )));
+        }
+        Err(_) => {
+            return Err(Failure::connection(anyhow!(
+                "no answer from {} within {CONNECT:?}; is the host up, and does a firewall let us through?",
+                address.place
+            )));
+        }
+    };
     tcp.set_nodelay(true).map_err(Failure::connection)?;
     let outcome = shs::tokio::connect(&mut tcp, network, identity, &address.key)
         .await

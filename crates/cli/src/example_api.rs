@@ -27,7 +27,9 @@ pub(crate) fn router(own: PublicKey) -> Router {
     let (written, read) = (notes.clone(), notes);
     Router::new()
         .sync("whoami", move |_cx, ()| Ok(json!({ "id": own.to_string() })))
-        .sync("whoareyou", |cx, ()| Ok(json!({ "id": cx.peer().map(ToString::to_string) })))
+        .sync("whoareyou", |cx, ()| {
+            Ok(json!({ "id": cx.peer().map(ToString::to_string) }))
+        })
         .duplex("gossip.ping", |cx, clocks| {
             let options: Value = cx.args().unwrap_or_default();
             let timeout = options.get("timeout").and_then(Value::as_u64).unwrap_or(300_000);
@@ -57,7 +59,9 @@ pub(crate) fn router(own: PublicKey) -> Router {
             let notes = written.clone();
             async move { items.try_for_each(|note| std::future::ready(notes.add(note))).await }
         })
-        .source("notes.list", move |_cx, ()| stream::iter(read.list().into_iter().map(Ok)))
+        .source("notes.list", move |_cx, ()| {
+            stream::iter(read.list().into_iter().map(Ok))
+        })
         .duplex("shout", |_cx, words| words.map_ok(|word: String| word.to_uppercase()))
 }
 
@@ -79,13 +83,20 @@ impl Notes {
     }
 
     fn list(&self) -> Vec<Value> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .iter()
+            .cloned()
+            .collect()
     }
 }
 
 /// Milliseconds since 1970, as JavaScript's `Date.now()`.
 fn now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis().try_into().unwrap_or(u64::MAX))
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.as_millis().try_into().unwrap_or(u64::MAX))
 }
 
 /// The answering side of pull-ping: each clock that comes is volleyed back with ours, and after `timeout` it is our turn

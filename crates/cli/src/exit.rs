@@ -12,22 +12,34 @@ pub(crate) struct Failure {
 impl Failure {
     /// The peer answered with an error.
     pub(crate) fn remote(error: impl Into<anyhow::Error>) -> Self {
-        Self { code: 1, error: error.into() }
+        Self {
+            code: 1,
+            error: error.into(),
+        }
     }
 
     /// Something on this machine failed: a file, a socket to listen on.
     pub(crate) fn local(error: impl Into<anyhow::Error>) -> Self {
-        Self { code: 1, error: error.into() }
+        Self {
+            code: 1,
+            error: error.into(),
+        }
     }
 
     /// The command line asks for something that cannot be.
     pub(crate) fn usage(error: impl Into<anyhow::Error>) -> Self {
-        Self { code: 2, error: error.into() }
+        Self {
+            code: 2,
+            error: error.into(),
+        }
     }
 
     /// The peer was not reached, or the connection ended too early.
     pub(crate) fn connection(error: impl Into<anyhow::Error>) -> Self {
-        Self { code: 3, error: error.into() }
+        Self {
+            code: 3,
+            error: error.into(),
+        }
     }
 }
 

@@ -32,7 +32,10 @@ impl Home {
         builder.recursive(true);
         #[cfg(unix)]
         std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-        builder.create(&self.0).with_context(|| format!("cannot create {}", self.0.display())).map_err(Failure::local)
+        builder
+            .create(&self.0)
+            .with_context(|| format!("cannot create {}", self.0.display()))
+            .map_err(Failure::local)
     }
 
     /// The identity, if there is one.
@@ -46,12 +49,17 @@ impl Home {
 
     /// The identity.
     pub(crate) fn identity(&self) -> Result<KeyPair, Failure> {
-        let again = |dir: &std::path::Path| match std::env::args_os().any(|arg| arg.to_string_lossy().starts_with("--dir")) {
-            true => format!("handfast --dir {} init", dir.display()),
-            false => "handfast init".into(),
-        };
+        let again =
+            |dir: &std::path::Path| match std::env::args_os().any(|arg| arg.to_string_lossy().starts_with("--dir")) {
+                true => format!("handfast --dir {} init", dir.display()),
+                false => "handfast init".into(),
+            };
         self.find_identity()?.ok_or_else(|| {
-            Failure::local(anyhow!("there is no identity in {}; create one with: {}", self.0.display(), again(&self.0)))
+            Failure::local(anyhow!(
+                "there is no identity in {}; create one with: {}",
+                self.0.display(),
+                again(&self.0)
+            ))
         })
     }
 }

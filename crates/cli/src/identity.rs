@@ -9,7 +9,10 @@ pub(crate) fn init(home: &Home) -> Result<(), Failure> {
     let identity = KeyPair::generate().map_err(Failure::local)?;
     secret_file::create(home.secret(), &identity).map_err(Failure::local)?;
     println!("{}", identity.public());
-    eprintln!("The secret half is in {}. Keep a copy in a safe place.", home.secret().display());
+    eprintln!(
+        "The secret half is in {}. Keep a copy in a safe place.",
+        home.secret().display()
+    );
     Ok(())
 }
 

@@ -15,7 +15,15 @@ pub(crate) async fn bind(place: &Listen, identity: &KeyPair) -> Result<(TcpListe
         .with_context(|| format!("cannot listen on {place}; is the port taken? Port 0 takes a free one"))
         .map_err(Failure::local)?;
     let bound = listener.local_addr().map_err(Failure::local)?;
-    Ok((listener, format!("net:{}:{}~shs:{}", bound.ip(), bound.port(), identity.public().to_base64())))
+    Ok((
+        listener,
+        format!(
+            "net:{}:{}~shs:{}",
+            bound.ip(),
+            bound.port(),
+            identity.public().to_base64()
+        ),
+    ))
 }
 
 /// A client that shook hands.
@@ -39,5 +47,8 @@ pub(crate) async fn welcome(
     })
     .await
     .map_err(|error| anyhow!("{from}: {error}"))?;
-    Ok(Client { peer: accepted.peer, stream: BoxStream::new(tcp, accepted.encrypt, accepted.decrypt) })
+    Ok(Client {
+        peer: accepted.peer,
+        stream: BoxStream::new(tcp, accepted.encrypt, accepted.decrypt),
+    })
 }

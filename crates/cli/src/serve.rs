@@ -84,7 +84,12 @@ async fn accept(node: Arc<Node>, listener: TcpListener) -> anyhow::Result<()> {
     }
 }
 
-async fn serve(node: &Node, tcp: TcpStream, from: SocketAddr, mut closing: watch::Receiver<bool>) -> anyhow::Result<()> {
+async fn serve(
+    node: &Node,
+    tcp: TcpStream,
+    from: SocketAddr,
+    mut closing: watch::Receiver<bool>,
+) -> anyhow::Result<()> {
     let welcome = listen::welcome(tcp, from, &node.network, &node.identity, |_| true);
     let client = tokio::select! {
         client = welcome => client?,
