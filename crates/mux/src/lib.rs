@@ -1,1 +1,25 @@
-//! packet-stream and muxrpc: multiplexed calls and streams over one connection, sans-IO, with a tokio adapter
+//! packet-stream and muxrpc: multiplexed calls and streams over one connection.
+#![doc = "x"]
+mod args;
+mod connection;
+mod error;
+mod json;
+mod manifest;
+mod method;
+pub mod packet;
+mod permissions;
+mod remote_error;
+mod request;
+#[cfg(feature = "tokio")]
+pub mod tokio;
+mod value;
+
+pub use args::{args_from_json, args_to_json};
+pub use connection::{CallId, Connection, Event, Limits, ReplyTo, StreamId};
+pub use error::{Error, Violation};
+pub use manifest::{CallType, Manifest};
+pub use method::MethodName;
+pub use packet::{Body, BodyKind, Frame, Packet, RequestId};
+pub use permissions::Permissions;
+pub use remote_error::RemoteError;
+pub use request::Request;

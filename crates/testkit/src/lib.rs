@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod chunked_io;
+#[cfg(feature = "mux")]
+pub mod mux;
 
 pub use chunked_io::ChunkedIo;
 

@@ -1,0 +1,66 @@
+//! `handfast pipe`: an authenticated, encrypted netcat.
+
+use crate::{args, dial, exit::Failure, home::Home, listen};
+use anyhow::{Context, anyhow};
+use handfast_boxstream::tokio::BoxStream;
+use tokio::{
+    io::{AsyncRead, AsyncWrite, AsyncWriteExt, copy_buf},
+    net::TcpStream,
+};
+
+/// What stdin gives at once at most: as much as the record layer seals for one system call.
+const CHUNK: usize = 64 * 1024;
+
+pub(crate) async fn run(home: &Home, options: args::Pipe) -> Result<(), Failure> {
+    let network = options.network.network;
+    let stream = match (options.listen, options.address) {
+        (Some(place), _) => {
+            let identity = home.identity()?;
+            let (listener, address) = listen::bind(&place, &identity).await?;
+            eprintln!("listening {address}");
+            loop {
+                let (tcp, from) = listener.accept().await.map_err(Failure::local)?;
+                let allowed = |key: &_| options.allow.is_empty() || options.allow.contains(key);
+                // One stranger must not end the wait for the peer that is meant.
+                match listen::welcome(tcp, from, &network, &identity, allowed).await {
+                    Ok(client) => {
+                        eprintln!("connected {}", client.peer);
+                        break client.stream;
+                    }
+                    Err(error) => eprintln!("handfast: turned away {error}"),
+                }
+            }
+        }
+        (None, Some(address)) => {
+            let identity = dial::identity(home, &address, options.seed, options.anonymous)?;
+            dial::dial(&address, &network, &identity).await?
+        }
+        (None, None) => return Err(Failure::usage(anyhow!("say whom to dial, or where to --listen"))),
+    };
+    tokio::select! {
+        result = transfer(stream, tokio::io::stdin(), tokio::io::stdout()) => result,
+        _ = tokio::signal::ctrl_c() => Err(Failure::connection(anyhow!("interrupted; the peer sees a cut connection"))),
+    }
+}
+
+/// Copies both ways until both ways have ended. The end of `input` says goodbye; a missing goodbye of the peer is an
+/// error, because what came before may be half of something.
+async fn transfer(
+    stream: BoxStream<TcpStream>,
+    input: impl AsyncRead + Unpin,
+    mut output: impl AsyncWrite + Unpin,
+) -> Result<(), Failure> {
+    // What travels here is not muxrpc, so a stream that ends without a goodbye was cut, whatever its last bytes are.
+    let (mut reader, mut writer) = stream.strict().split_with(TcpStream::into_split);
+    let send = async {
+        let mut input = tokio::io::BufReader::with_capacity(CHUNK, input);
+        copy_buf(&mut input, &mut writer).await.context("sending")?;
+        writer.shutdown().await.context("saying goodbye")
+    };
+    let receive = async {
+        copy_buf(&mut reader, &mut output).await.context("receiving")?;
+        output.flush().await.context("writing to stdout")
+    };
+    tokio::try_join!(send, receive).map_err(Failure::connection)?;
+    Ok(())
+}

@@ -1,0 +1,104 @@
+//! What a connection may hold and how long it waits.
+
+use std::time::Duration;
+
+use handfast_keys::PublicKey;
+
+use crate::{Limits, Permissions};
+
+/// Settings of one connection. Start from [`Config::default`] and change fields.
+///
+/// ```
+/// use handfast_mux::{Permissions, tokio::Config};
+///
+/// let mut config = Config::default();
+/// config.permissions = Some(Permissions::all().allow(["manifest", "blobs"])?);
+/// # Ok::<(), handfast_mux::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Config {
+    /// Who is at the other end, as the handshake proved it; handlers see it as [`Context::peer`](super::Context::peer).
+    pub peer: Option<PublicKey>,
+    /// What the peer may call; `None` leaves the question to the service. Checked before the method is looked up.
+    pub permissions: Option<Permissions>,
+    /// Limits of the protocol machine: body length, open calls and streams.
+    pub limits: Limits,
+    /// Bytes of output that may wait before senders wait and sources are not polled, 64 KiB by default. More gives larger
+    /// writes and costs memory while the peer is slow: at most about three times this and the bodies being sent.
+    pub output_buffer: usize,
+    /// Bytes of items that may wait for the reader of one stream, 128 KiB by default; each item counts 64 bytes more than
+    /// its body. Stops a peer from filling the memory through a stream that nobody reads. A reader takes all that waits at
+    /// once, so twice this can be held.
+    pub stream_buffer: usize,
+    /// Bytes of items that may wait for the readers of all streams together, 8 MiB by default. Stops a peer from doing with
+    /// thousands of streams what `stream_buffer` keeps it from doing with one.
+    pub connection_buffer: usize,
+    /// What happens when a buffer for items is full.
+    pub overflow: Overflow,
+    /// Handlers of calls with one answer that run at a time, 512 by default; more calls wait. Streams are not counted here,
+    /// see [`Limits::max_streams`].
+    pub max_running_calls: usize,
+    /// Bytes of the arguments of calls that wait for their turn, 4 MiB by default; a call beyond that is answered with
+    /// `too many concurrent requests`. How many may wait is [`Limits::max_requests`].
+    pub max_waiting_bytes: usize,
+    /// How long a handler of a call with one answer may take, unlimited by default. Then it is dropped and the call is
+    /// answered with `deadline exceeded`.
+    pub handler_timeout: Option<Duration>,
+    /// How long a call of this end waits for its answer, unlimited by default: some methods answer only when something
+    /// happens. [`Peer::with_timeout`](super::Peer::with_timeout) sets it for some calls only.
+    pub call_timeout: Option<Duration>,
+    /// How long the handler of a duplex may go on sending after the caller has ended its side, 10 seconds by default.
+    /// JavaScript peers end both halves at once; this leaves time for the last answers.
+    pub half_close_timeout: Duration,
+    /// How long a graceful close waits for open work, and how long any close waits for the peer's goodbye, 10 seconds by
+    /// default.
+    pub close_timeout: Duration,
+    /// How long the peer may take no byte while output waits, 60 seconds by default; then the connection is cut. Stops a
+    /// peer that never reads from holding handlers and buffers.
+    pub write_timeout: Duration,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            peer: None,
+            permissions: None,
+            limits: Limits::default(),
+            output_buffer: 64 * 1024,
+            stream_buffer: 128 * 1024,
+            connection_buffer: 8 * 1024 * 1024,
+            overflow: Overflow::default(),
+            max_running_calls: 512,
+            max_waiting_bytes: 4 * 1024 * 1024,
+            handler_timeout: None,
+            call_timeout: None,
+            half_close_timeout: Duration::from_secs(10),
+            close_timeout: Duration::from_secs(10),
+            write_timeout: Duration::from_secs(60),
+        }
+    }
+}
+
+/// What happens when items arrive faster than they are read and a buffer is full.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Overflow {
+    /// Stop reading the socket, which slows the peer and every other stream of the connection down, because muxrpc has no
+    /// flow control of its own. If it lasts, the stream that holds most is ended with an error, so that the others live.
+    Pause {
+        /// How long the socket may go unread because of one stream.
+        at_most: Duration,
+    },
+    /// End the stream with an error at once: other streams never wait for a slow reader.
+    EndStream,
+}
+
+impl Default for Overflow {
+    /// Pause for at most 30 seconds.
+    fn default() -> Self {
+        Self::Pause {
+            at_most: Duration::from_secs(30),
+        }
+    }
+}

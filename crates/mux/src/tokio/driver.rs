@@ -1,0 +1,602 @@
+//! The future that moves bytes between a connection and the stream beneath it.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context as TaskContext, Poll};
+use std::time::Duration;
+
+use ::tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
+use ::tokio::time::{Sleep, sleep};
+use bytes::{Buf, BytesMut};
+use futures_util::stream::{FuturesUnordered, StreamExt};
+
+use super::link::Link;
+use super::serve::{CallWork, ItemsWork, SinkWork, Work, end_stream, panicked};
+use super::{Answer, Context, Incoming, Overflow, Service};
+use crate::{CallType, Error, Event, RemoteError, ReplyTo, Request, StreamId};
+
+/// Least and most bytes that are asked of the stream beneath at a time. A connection that moves much doubles what it asks
+/// for; an idle one holds no buffer at all.
+const READ_LEAST: usize = 4 * 1024;
+const READ_MOST: usize = 64 * 1024;
+
+/// Reads before what they brought is worked on, and rounds before other tasks get their turn.
+const READS_PER_TURN: usize = 8;
+const TURNS_PER_POLL: usize = 16;
+
+/// Requests that are taken in before their handlers are started.
+const STARTS_PER_TURN: usize = 128;
+
+/// Runs a connection: poll it, usually with `tokio::spawn`, for as long as the connection shall live.
+///
+/// It owns the stream beneath, reads and writes it, and runs the handlers. It resolves when the connection has ended:
+/// `Ok` after a goodbye, or when the peer left without one while nothing was open. Dropping it cuts the connection without a
+/// goodbye; everything open fails with [`Error::Aborted`].
+#[must_use = "a connection does nothing unless its driver is polled"]
+pub struct Driver<S> {
+    link: Arc<Link>,
+    service: Arc<dyn Service>,
+    stream: S,
+    /// What was read and not worked on yet. Holds no memory when idle.
+    input: BytesMut,
+    read_size: usize,
+    /// What is being written. Holds no memory when idle.
+    output: BytesMut,
+    unflushed: bool,
+    work: Option<Box<FuturesUnordered<Work>>>,
+    running_calls: usize,
+    running_streams: usize,
+    waiting: VecDeque<(Request, ReplyTo)>,
+    waiting_bytes: usize,
+    timers: Timers,
+    stage: Stage,
+    span: tracing::Span,
+}
+
+#[derive(Default)]
+struct Timers {
+    /// While a buffer for items is full.
+    stall: Option<Pin<Box<Sleep>>>,
+    /// While the stream beneath takes no output.
+    write: Option<Pin<Box<Sleep>>>,
+    /// While closing.
+    close: Option<Pin<Box<Sleep>>>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    Talking,
+    /// The goodbye is on its way: what is left is written, then the stream is shut down.
+    Parting,
+    /// The stream is shut down; what the peer still says is read and dropped until it hangs up. Hanging up first would make
+    /// the system reset the connection, which can destroy our goodbye on its way.
+    Listening,
+}
+
+/// What arrived and needs foreign code, which runs without the lock.
+enum Start {
+    Call(Request, ReplyTo),
+    Stream(StreamId, Request),
+}
+
+/// What came of reading.
+enum Input {
+    /// Something was worked on.
+    Some,
+    /// Nothing arrived.
+    None,
+    /// The stream beneath has ended.
+    End(Result<(), Error>),
+}
+
+impl<S> Driver<S> {
+    pub(super) fn new(link: Arc<Link>, service: Arc<dyn Service>, stream: S) -> Self {
+        let span = match &link.config.peer {
+            Some(peer) => tracing::debug_span!("conn", %peer),
+            None => tracing::debug_span!("conn"),
+        };
+        Self {
+            link,
+            service,
+            stream,
+            input: BytesMut::new(),
+            read_size: READ_LEAST,
+            output: BytesMut::new(),
+            unflushed: false,
+            work: None,
+            running_calls: 0,
+            running_streams: 0,
+            waiting: VecDeque::new(),
+            waiting_bytes: 0,
+            timers: Timers::default(),
+            stage: Stage::Talking,
+            span,
+        }
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Future for Driver<S> {
+    type Output = Result<(), Error>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Self::Output> {
+        let this = self.get_mut();
+        let span = this.span.clone();
+        let _entered = span.enter();
+        if let Some(ended) = this.link.with(|state| state.ended().cloned()) {
+            return Poll::Ready(ended);
+        }
+        this.link.unpark_self();
+        for _ in 0..TURNS_PER_POLL {
+            match this.turn(cx) {
+                Turn::Progress => {}
+                Turn::Over(result) => {
+                    tracing::debug!(?result, "connection ended");
+                    this.finish(result.clone());
+                    return Poll::Ready(result);
+                }
+                Turn::Idle => {
+                    this.release_idle_memory();
+                    if this.link.park(cx.waker()) {
+                        return Poll::Pending;
+                    }
+                }
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+}
+
+enum Turn {
+    Progress,
+    Idle,
+    Over(Result<(), Error>),
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
+    /// Reads and acts, runs handlers, writes.
+    fn turn(&mut self, cx: &mut TaskContext<'_>) -> Turn {
+        let mut progress = false;
+        match self.receive(cx) {
+            Input::Some => progress = true,
+            Input::None => {}
+            Input::End(result) => return Turn::Over(result),
+        }
+        if self.stage == Stage::Talking {
+            progress |= self.run_handlers(cx);
+        }
+        match self.transmit(cx) {
+            Ok(wrote) => progress |= wrote,
+            Err(result) => return Turn::Over(result),
+        }
+        match self.advance(cx) {
+            Ok(moved) => progress |= moved,
+            Err(result) => return Turn::Over(result),
+        }
+        if progress { Turn::Progress } else { Turn::Idle }
+    }
+
+    /// Works on what was read and reads more, unless the peer must wait.
+    fn receive(&mut self, cx: &mut TaskContext<'_>) -> Input {
+        let mut progress = false;
+        for _ in 0..READS_PER_TURN {
+            let (starts, more) = match self.dispatch() {
+                Ok(dispatched) => dispatched,
+                Err(error) => {
+                    // The goodbye is ready; it is written before the driver ends.
+                    tracing::debug!(%error, "the peer broke the protocol");
+                    self.link.with(|state| state.fail_work(&error));
+                    return Input::Some;
+                }
+            };
+            if !starts.is_empty() {
+                progress = true;
+                starts.into_iter().for_each(|start| self.start(start, cx));
+            }
+            match more {
+                More::Frames => {
+                    progress = true;
+                    continue;
+                }
+                More::Stop => break,
+                More::Bytes => {}
+            }
+            if self.input.capacity() - self.input.len() < READ_LEAST {
+                self.input.reserve(self.read_size);
+            }
+            let before = self.input.len();
+            let room = self.input.capacity() - before;
+            let read = pin!(self.stream.read_buf(&mut self.input)).poll(cx);
+            match read {
+                Poll::Pending => {
+                    if self.input.is_empty() {
+                        self.input = BytesMut::new();
+                    }
+                    break;
+                }
+                Poll::Ready(Ok(0)) => return Input::End(self.end_of_input(None)),
+                Poll::Ready(Ok(count)) => {
+                    progress = true;
+                    if self.stage == Stage::Listening {
+                        self.input.clear();
+                    }
+                    let filled = count == room;
+                    self.read_size = if filled {
+                        (self.read_size * 2).min(READ_MOST)
+                    } else {
+                        self.read_size
+                    };
+                }
+                Poll::Ready(Err(error)) => return Input::End(self.end_of_input(Some(error))),
+            }
+        }
+        if progress { Input::Some } else { Input::None }
+    }
+
+    /// Hands out what has arrived. Foreign code does not run here: what needs it is returned.
+    fn dispatch(&mut self) -> Result<(Vec<Start>, More), Error> {
+        let mut starts = Vec::new();
+        if self.input.is_empty() && self.stage != Stage::Talking {
+            return Ok((starts, More::Bytes));
+        }
+        let (link, input) = (&self.link, &mut self.input);
+        // Answers of this machine itself (refusals, echoed ends) are output as well: a peer that causes them without reading
+        // them is not listened to any longer.
+        let output_limit = link.config.output_buffer.saturating_mul(2);
+        let more = link.with(|state| {
+            if state.paused || state.connection.output_len() >= output_limit {
+                return Ok(More::Stop);
+            }
+            while starts.len() < STARTS_PER_TURN {
+                let Some(event) = state.connection.receive(input)? else {
+                    return Ok(More::Bytes);
+                };
+                match event {
+                    Event::Request { request, reply } => starts.push(Start::Call(request, reply)),
+                    Event::Reply { call, result } => state.answered(call, result),
+                    Event::Opened { stream, request } => {
+                        // Held by the work that serves it and, if items come, by their reader.
+                        let reads = request.kind != CallType::Source;
+                        state.add_stream(stream, reads, if reads { 2 } else { 1 });
+                        starts.push(Start::Stream(stream, request));
+                    }
+                    Event::Item { stream, body } => {
+                        if state.push_item(stream, body, &link.config) {
+                            state.paused = true;
+                            return Ok(More::Stop);
+                        }
+                    }
+                    Event::End { stream, error } => state.stream_ended(stream, error),
+                    Event::Goodbye => {
+                        let error = state.end_error();
+                        state.fail_work(&error);
+                    }
+                    Event::Quiet => {}
+                }
+                if state.connection.output_len() >= output_limit {
+                    return Ok(More::Stop);
+                }
+            }
+            Ok(More::Frames)
+        });
+        more.map(|more| (starts, more))
+    }
+
+    /// The stream beneath has ended or failed.
+    fn end_of_input(&mut self, error: Option<std::io::Error>) -> Result<(), Error> {
+        let parted = self.link.with(|state| state.connection.has_parted());
+        let finished = self.link.with(|state| state.connection.finish(&self.input));
+        match (error, finished) {
+            (_, Err(error @ Error::Protocol(_))) => Err(error),
+            // After a goodbye it does not matter how the peer hangs up: JavaScript peers do it in several ways.
+            _ if parted => Ok(()),
+            (Some(error), _) => Err(error.into()),
+            (None, finished) => finished,
+        }
+    }
+
+    /// Starts the handler of a request.
+    fn start(&mut self, start: Start, cx: &mut TaskContext<'_>) {
+        match start {
+            Start::Call(request, reply) => {
+                if self.running_calls < self.link.config.max_running_calls {
+                    self.start_call(request, reply, cx);
+                } else if self.waiting_bytes + request.args.len() > self.link.config.max_waiting_bytes {
+                    self.reply(reply, Err(RemoteError::new("too many concurrent requests")));
+                } else {
+                    self.waiting_bytes += request.args.len();
+                    self.waiting.push_back((request, reply));
+                }
+            }
+            Start::Stream(id, request) => self.start_stream(id, request, cx),
+        }
+    }
+
+    fn start_call(&mut self, request: Request, reply: ReplyTo, task: &mut TaskContext<'_>) {
+        if let Err(error) = self.permit(&request) {
+            return self.reply(reply, Err(error));
+        }
+        let cx = Context::new(self.link.clone(), reply.request(), request);
+        let _entered = tracing::debug_span!("request", id = %cx.request(), method = %cx.method()).entered();
+        let service = &self.service;
+        let answer = catch_unwind(AssertUnwindSafe(|| service.call(cx.clone())));
+        let mut work = match answer {
+            Ok(Answer::Ready(result)) => CallWork::answered(self.link.clone(), cx, reply, result),
+            Ok(Answer::Later(future)) => CallWork::new(self.link.clone(), cx, reply, future),
+            Err(_) => {
+                let error = panicked(&cx);
+                CallWork::answered(self.link.clone(), cx, reply, Err(error))
+            }
+        };
+        // Most answers are there at the first poll, and need no place among those that take time.
+        if work.poll(task).is_pending() {
+            self.add(Work::Call(work));
+        }
+    }
+
+    fn start_stream(&mut self, id: StreamId, request: Request, task: &mut TaskContext<'_>) {
+        let (link, kind) = (self.link.clone(), request.kind);
+        // Dropped unread, this gives up the reader's share of the stream.
+        let items = (kind != CallType::Source).then(|| Incoming::new(link.clone(), id));
+        let refusal = if self.running_streams >= link.config.limits.max_streams {
+            // Handlers may outlive their stream on the wire, so they are counted here too.
+            Err(RemoteError::new("too many open streams"))
+        } else {
+            self.permit(&request)
+        };
+        let cx = Context::new(link.clone(), id.request(), request);
+        let _entered = tracing::debug_span!("request", id = %cx.request(), method = %cx.method()).entered();
+        let service = &self.service;
+        let started = refusal.and_then(|()| {
+            let start = || match (kind, items) {
+                (CallType::Sink, Some(items)) => {
+                    let future = service.sink(cx.clone(), items)?;
+                    Ok(Work::Sink(SinkWork::new(link.clone(), cx.clone(), id, future)))
+                }
+                (CallType::Duplex, Some(items)) => {
+                    let items = service.duplex(cx.clone(), items)?;
+                    Ok(Work::Items(ItemsWork::new(link.clone(), cx.clone(), id, items)))
+                }
+                _ => {
+                    let items = service.source(cx.clone())?;
+                    Ok(Work::Items(ItemsWork::new(link.clone(), cx.clone(), id, items)))
+                }
+            };
+            catch_unwind(AssertUnwindSafe(start)).unwrap_or_else(|_| Err(panicked(&cx)))
+        });
+        match started {
+            Ok(mut work) => {
+                self.running_streams += 1;
+                if pin!(&mut work).poll(task).is_pending() {
+                    self.add(work);
+                } else {
+                    self.running_streams -= 1;
+                }
+            }
+            Err(error) => {
+                cx.cancel();
+                end_stream(&self.link, id, Some(error));
+                self.link.with(|state| state.release_stream(id));
+            }
+        }
+    }
+
+    fn permit(&self, request: &Request) -> Result<(), RemoteError> {
+        self.link
+            .config
+            .permissions
+            .as_ref()
+            .map_or(Ok(()), |permissions| permissions.check(&request.method))
+    }
+
+    fn reply(&self, reply: ReplyTo, result: Result<crate::Body, RemoteError>) {
+        self.link.with(|state| state.connection.reply(reply, result.as_ref()));
+    }
+
+    fn add(&mut self, work: Work) {
+        self.running_calls += usize::from(work.is_call());
+        self.work.get_or_insert_default().push(work);
+    }
+
+    fn run_handlers(&mut self, cx: &mut TaskContext<'_>) -> bool {
+        let mut progress = false;
+        while let Some(work) = &mut self.work {
+            match work.poll_next_unpin(cx) {
+                Poll::Ready(Some(was_call)) => {
+                    progress = true;
+                    self.running_calls -= usize::from(was_call);
+                    self.running_streams -= usize::from(!was_call);
+                    if was_call && let Some((request, reply)) = self.waiting.pop_front() {
+                        self.waiting_bytes -= request.args.len();
+                        self.start_call(request, reply, cx);
+                    }
+                }
+                Poll::Ready(None) => self.work = None,
+                Poll::Pending => break,
+            }
+        }
+        progress
+    }
+
+    /// Writes what waits. `Err` is the end of the connection.
+    fn transmit(&mut self, cx: &mut TaskContext<'_>) -> Result<bool, Result<(), Error>> {
+        let mut progress = false;
+        let blocked = loop {
+            if self.output.is_empty() {
+                self.output = self.link.with(|state| {
+                    let output = state.connection.take_output();
+                    if !output.is_empty() {
+                        state.made_room();
+                    }
+                    output
+                });
+            }
+            if self.output.is_empty() {
+                if !self.unflushed {
+                    break false;
+                }
+                match Pin::new(&mut self.stream).poll_flush(cx) {
+                    Poll::Ready(Ok(())) => self.unflushed = false,
+                    Poll::Ready(Err(error)) => return Err(self.end_of_input(Some(error))),
+                    Poll::Pending => break true,
+                }
+                break false;
+            }
+            match Pin::new(&mut self.stream).poll_write(cx, &self.output) {
+                Poll::Ready(Ok(0)) => {
+                    return Err(self.end_of_input(Some(std::io::ErrorKind::WriteZero.into())));
+                }
+                Poll::Ready(Ok(count)) => {
+                    progress = true;
+                    self.unflushed = true;
+                    self.output.advance(count);
+                    self.timers.write = None;
+                }
+                Poll::Ready(Err(error)) => return Err(self.end_of_input(Some(error))),
+                Poll::Pending => break true,
+            }
+        };
+        if !blocked {
+            self.timers.write = None;
+        } else if is_due(&mut self.timers.write, self.link.config.write_timeout, cx) {
+            return Err(Err(Error::WriteStalled(self.link.config.write_timeout)));
+        }
+        Ok(progress)
+    }
+
+    /// Minds the timers and the stages of closing. `Err` is the end of the connection.
+    fn advance(&mut self, cx: &mut TaskContext<'_>) -> Result<bool, Result<(), Error>> {
+        let (paused, parted, closing) = self.link.with(|state| {
+            let connection = &state.connection;
+            (state.paused, connection.has_parted(), !connection.is_open())
+        });
+        if !paused {
+            self.timers.stall = None;
+        } else if let Overflow::Pause { at_most } = self.link.config.overflow
+            && is_due(&mut self.timers.stall, at_most, cx)
+        {
+            self.timers.stall = None;
+            self.link.with(|state| state.end_slowest_stream());
+            return Ok(true);
+        } else if self.link.config.overflow == Overflow::EndStream {
+            // All buffers together are full, and none of them alone.
+            self.link.with(|state| state.end_slowest_stream());
+            return Ok(true);
+        }
+        if !closing {
+            return Ok(false);
+        }
+        let close_timeout = self.link.config.close_timeout;
+        let due = is_due(&mut self.timers.close, close_timeout, cx);
+        match self.stage {
+            Stage::Talking if parted => {
+                self.stage = Stage::Parting;
+                self.timers.close = None;
+                self.drop_work();
+                Ok(true)
+            }
+            Stage::Talking if due => {
+                // Open work has had its time: the goodbye is said over its head.
+                self.link.with(|state| {
+                    state.connection.goodbye();
+                    state.fail_work(&Error::Closing);
+                });
+                Ok(true)
+            }
+            Stage::Talking => Ok(false),
+            Stage::Parting if !self.output.is_empty() || self.unflushed => {
+                if due {
+                    Err(Err(Error::WriteStalled(close_timeout)))
+                } else {
+                    Ok(false)
+                }
+            }
+            Stage::Parting => match Pin::new(&mut self.stream).poll_shutdown(cx) {
+                Poll::Ready(Ok(())) => {
+                    self.stage = Stage::Listening;
+                    self.link.with(|state| state.paused = false);
+                    match self.link.with(|state| state.connection.failure()) {
+                        // A peer that breaks the protocol is not listened to.
+                        Some(error) => Err(Err(error)),
+                        None => Ok(true),
+                    }
+                }
+                Poll::Ready(Err(error)) => Err(self.end_of_input(Some(error))),
+                Poll::Pending if due => Err(self.end_of_input(Some(std::io::ErrorKind::TimedOut.into()))),
+                Poll::Pending => Ok(false),
+            },
+            // The goodbye is said; a peer that does not answer it in time has had its chance.
+            Stage::Listening if due => Err(self.end_of_input(None)),
+            Stage::Listening => Ok(false),
+        }
+    }
+
+    /// Idle connections are many: they keep no buffers.
+    fn release_idle_memory(&mut self) {
+        if self.output.is_empty() && self.output.capacity() > 0 {
+            self.output = BytesMut::new();
+        }
+        if self.waiting.is_empty() && self.waiting.capacity() > 0 {
+            self.waiting = VecDeque::new();
+        }
+        if self.input.is_empty() {
+            self.read_size = READ_LEAST;
+        }
+    }
+}
+
+impl<S> Driver<S> {
+    /// Handlers stop: nobody hears their answers any more.
+    fn drop_work(&mut self) {
+        self.work = None;
+        self.waiting = VecDeque::new();
+        self.waiting_bytes = 0;
+        self.running_calls = 0;
+        self.running_streams = 0;
+    }
+
+    fn finish(&mut self, result: Result<(), Error>) {
+        self.link.with(|state| state.finish(result));
+        // Only now: a handler that is dropped may look at how the connection ended.
+        self.drop_work();
+    }
+}
+
+impl<S> Drop for Driver<S> {
+    fn drop(&mut self) {
+        if self.link.with(|state| state.ended().is_none()) {
+            self.finish(Err(Error::Aborted("its driver was dropped".into())));
+        }
+    }
+}
+
+impl<S> fmt::Debug for Driver<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Driver")
+            .field("peer", &self.link.config.peer)
+            .field("stage", &self.stage)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Starts the timer if it does not run, and tells whether it has run out.
+fn is_due(timer: &mut Option<Pin<Box<Sleep>>>, after: Duration, cx: &mut TaskContext<'_>) -> bool {
+    timer
+        .get_or_insert_with(|| Box::pin(sleep(after)))
+        .as_mut()
+        .poll(cx)
+        .is_ready()
+}
+
+/// Why dispatching stopped.
+enum More {
+    /// No whole frame is left.
+    Bytes,
+    /// Frames may be left; others must get their turn first.
+    Frames,
+    /// The peer must wait.
+    Stop,
+}

@@ -1,0 +1,166 @@
+//! Items that arrive: at a handler, and at a caller.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context as TaskContext, Poll, ready};
+
+use futures_core::Stream;
+use serde::de::DeserializeOwned;
+
+use super::link::Link;
+use crate::{Body, Error, RemoteError, StreamId};
+
+/// Items of one stream in the order in which they came.
+struct Queue {
+    link: Arc<Link>,
+    id: StreamId,
+    /// Items taken out of the shared queue at once, so that the lock is taken once for many.
+    batch: VecDeque<Body>,
+    over: bool,
+}
+
+impl Queue {
+    fn poll_next(&mut self, cx: &mut TaskContext<'_>) -> Poll<Option<Result<Body, Error>>> {
+        loop {
+            if let Some(body) = self.batch.pop_front() {
+                return Poll::Ready(Some(Ok(body)));
+            }
+            if self.over {
+                return Poll::Ready(None);
+            }
+            if self.batch.capacity() > 64 {
+                // One burst must not leave every idle stream with its largest queue.
+                self.batch = VecDeque::new();
+            }
+            let (id, batch) = (self.id, &mut self.batch);
+            match ready!(self.link.with(|state| state.poll_items(id, batch, cx))) {
+                Ok(()) => {}
+                Err(end) => {
+                    self.over = true;
+                    return Poll::Ready(end.map(Err));
+                }
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Queue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Queue")
+            .field("id", &self.id)
+            .field("over", &self.over)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The items that a caller sends to a sink or duplex, for its handler: a `Stream` of `Result<T, RemoteError>`.
+///
+/// It ends with `None` when the caller has ended its side, and with an error, then `None`, when the caller ended it with one
+/// or the connection is gone. Dropping it drops the items that still come. Raw handlers get `Incoming<Body>`.
+#[derive(Debug)]
+pub struct Incoming<T = Body> {
+    queue: Queue,
+    read: fn(Body) -> Result<T, Error>,
+}
+
+impl Incoming {
+    pub(super) fn new(link: Arc<Link>, id: StreamId) -> Self {
+        Self {
+            queue: Queue {
+                link,
+                id,
+                batch: VecDeque::new(),
+                over: false,
+            },
+            read: Ok,
+        }
+    }
+
+    /// The same items, read as values of type `T`.
+    pub fn typed<T: DeserializeOwned>(self) -> Incoming<T> {
+        // The fields cannot be moved out of a type that is dropped specially, so the drop code sits on the queue.
+        Incoming {
+            queue: self.queue,
+            read: |body| body.to_value(),
+        }
+    }
+}
+
+impl<T> Stream for Incoming<T> {
+    type Item = Result<T, RemoteError>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Option<Self::Item>> {
+        let read = self.read;
+        let item = ready!(self.queue.poll_next(cx));
+        Poll::Ready(item.map(|item| item.and_then(read).map_err(RemoteError::from)))
+    }
+}
+
+impl Drop for Queue {
+    fn drop(&mut self) {
+        self.link.with(|state| {
+            state.drop_reader(self.id);
+            state.release_stream(self.id);
+        });
+    }
+}
+
+/// The items of a source or duplex, for its caller: a `Stream` of `Result<T, Error>`.
+///
+/// It ends with `None` when the peer has ended its side, and with an error, then `None`, when the peer ended it with one or
+/// the connection is gone. Dropping it aborts the stream: the peer is told to stop, and of a duplex both sides end.
+#[derive(Debug)]
+pub struct Source<T = Body> {
+    queue: Queue,
+    read: fn(Body) -> Result<T, Error>,
+    _abort: AbortOnDrop,
+}
+
+#[derive(Debug)]
+struct AbortOnDrop(Arc<Link>, StreamId);
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.with(|state| {
+            state.connection.abort(self.1);
+            state.wake_driver();
+        });
+    }
+}
+
+impl Source {
+    pub(super) fn new(link: Arc<Link>, id: StreamId) -> Self {
+        let abort = AbortOnDrop(link.clone(), id);
+        Self {
+            queue: Queue {
+                link,
+                id,
+                batch: VecDeque::new(),
+                over: false,
+            },
+            read: Ok,
+            _abort: abort,
+        }
+    }
+
+    /// The same items, read as values of type `T`.
+    pub fn typed<T: DeserializeOwned>(self) -> Source<T> {
+        Source {
+            queue: self.queue,
+            read: |body| body.to_value(),
+            _abort: self._abort,
+        }
+    }
+}
+
+impl<T> Stream for Source<T> {
+    type Item = Result<T, Error>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Option<Self::Item>> {
+        let read = self.read;
+        let item = ready!(self.queue.poll_next(cx));
+        Poll::Ready(item.map(|item| item.and_then(read)))
+    }
+}

@@ -1,0 +1,438 @@
+//! What the driver and the handles of one connection share.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context as TaskContext, Poll, Waker};
+
+use super::{Config, Overflow};
+use crate::{Body, CallId, Connection, Error, RemoteError, StreamId};
+
+/// What a waiting item counts besides its body, in bytes: about what the queue and the allocator need for it.
+pub(super) const ITEM_OVERHEAD: usize = 64;
+
+/// The shared part of a connection. Handles lock it, act, and wake the driver; the driver locks it to hand out what
+/// arrived and to take what must be sent. The lock is never held while foreign code runs.
+#[derive(Debug)]
+pub(super) struct Link {
+    pub(super) config: Config,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+pub(super) struct State {
+    pub(super) connection: Connection,
+    pub(super) calls: HashMap<CallId, Call>,
+    pub(super) streams: HashMap<StreamId, Stream>,
+    /// Cost of all items that wait for readers.
+    queued: usize,
+    /// Whether the driver has stopped receiving because a buffer for items is full.
+    pub(super) paused: bool,
+    /// Those who wait for room in the output.
+    room: Vec<Waker>,
+    /// Counts how often there was room again.
+    room_turn: u64,
+    /// Those who wait for the end of the connection.
+    finale: Vec<Waker>,
+    /// How the connection ended.
+    ended: Option<Result<(), Error>>,
+    /// Why this end cut the connection, for the work that was open.
+    pub(super) abort_reason: Option<Arc<str>>,
+    driver: Parking,
+    /// Woken once the lock is released.
+    wakes: Vec<Waker>,
+    wake_driver: bool,
+}
+
+/// Where the driver is. While it runs nobody needs to wake it: it looks again before it parks.
+#[derive(Debug)]
+enum Parking {
+    Running { again: bool },
+    Parked(Waker),
+    Gone,
+}
+
+/// Keeps one that waits for room from standing in line twice.
+#[derive(Debug, Default)]
+pub(super) struct Ticket(Option<u64>);
+
+/// A call of this end that waits for its answer.
+#[derive(Debug, Default)]
+pub(super) struct Call {
+    pub(super) result: Option<Result<Body, Error>>,
+    pub(super) waker: Option<Waker>,
+}
+
+/// A stream that some handle or handler of this end holds.
+#[derive(Debug, Default)]
+pub(super) struct Stream {
+    queue: VecDeque<Body>,
+    cost: usize,
+    /// How the peer's side ended.
+    end: Option<Result<(), Error>>,
+    /// The handler must stop.
+    pub(super) cancelled: bool,
+    /// The peer ended its side as planned, and the handler of a duplex may finish.
+    pub(super) lingering: bool,
+    /// Somebody reads, or will.
+    has_reader: bool,
+    reader: Option<Waker>,
+    /// The writer that waits for the peer's end, or the handler.
+    writer: Option<Waker>,
+    /// Handles and handlers that refer to this entry.
+    holders: u8,
+}
+
+impl Link {
+    pub(super) fn new(config: Config) -> Arc<Self> {
+        let state = State {
+            connection: Connection::new(config.limits),
+            calls: HashMap::new(),
+            streams: HashMap::new(),
+            queued: 0,
+            paused: false,
+            room: Vec::new(),
+            room_turn: 0,
+            finale: Vec::new(),
+            ended: None,
+            abort_reason: None,
+            driver: Parking::Running { again: false },
+            wakes: Vec::new(),
+            wake_driver: false,
+        };
+        Arc::new(Self {
+            config,
+            state: Mutex::new(state),
+        })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // No foreign code runs under the lock, so a poisoned one still guards a consistent state.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Acts on the state, then wakes whom that concerns.
+    pub(super) fn with<R>(&self, act: impl FnOnce(&mut State) -> R) -> R {
+        let mut state = self.lock();
+        let result = act(&mut state);
+        let driver = if std::mem::take(&mut state.wake_driver) {
+            state.driver.unpark()
+        } else {
+            None
+        };
+        if state.wakes.is_empty() {
+            drop(state);
+        } else {
+            let wakes = std::mem::take(&mut state.wakes);
+            drop(state);
+            wakes.into_iter().for_each(Waker::wake);
+        }
+        if let Some(driver) = driver {
+            driver.wake();
+        }
+        result
+    }
+
+    /// The driver starts to run.
+    pub(super) fn unpark_self(&self) {
+        self.lock().driver = Parking::Running { again: false };
+    }
+
+    /// The driver has nothing left to do; `false` if something came up meanwhile.
+    pub(super) fn park(&self, waker: &Waker) -> bool {
+        let mut state = self.lock();
+        if matches!(state.driver, Parking::Running { again: true }) {
+            state.driver = Parking::Running { again: false };
+            return false;
+        }
+        state.driver = Parking::Parked(waker.clone());
+        true
+    }
+}
+
+impl Parking {
+    fn unpark(&mut self) -> Option<Waker> {
+        match std::mem::replace(self, Self::Running { again: true }) {
+            Self::Parked(waker) => Some(waker),
+            Self::Running { .. } => None,
+            Self::Gone => {
+                *self = Self::Gone;
+                None
+            }
+        }
+    }
+}
+
+impl State {
+    /// The driver must look: there is output, or something that it waits for has happened.
+    pub(super) fn wake_driver(&mut self) {
+        self.wake_driver = true;
+    }
+
+    /// Wakes `waker` once the lock is released.
+    fn wake(&mut self, waker: Option<Waker>) {
+        self.wakes.extend(waker);
+    }
+
+    /// How the connection ended, once it has.
+    pub(super) fn ended(&self) -> Option<&Result<(), Error>> {
+        self.ended.as_ref()
+    }
+
+    /// What work that is open when the connection ends fails with.
+    pub(super) fn end_error(&self) -> Error {
+        match (&self.abort_reason, &self.ended) {
+            (Some(reason), _) => Error::Aborted(reason.clone()),
+            (None, Some(Err(error))) => error.clone(),
+            (None, _) => Error::UnexpectedEnd,
+        }
+    }
+
+    /// Waits for room in the output. `ticket` belongs to the one that waits.
+    pub(super) fn poll_room(&mut self, limit: usize, ticket: &mut Ticket, cx: &mut TaskContext<'_>) -> Poll<()> {
+        if self.connection.output_len() < limit {
+            return Poll::Ready(());
+        }
+        let waits = ticket.0 == Some(self.room_turn) || self.room.last().is_some_and(|last| last.will_wake(cx.waker()));
+        if !waits {
+            self.room.push(cx.waker().clone());
+            ticket.0 = Some(self.room_turn);
+        }
+        Poll::Pending
+    }
+
+    /// Output has been taken: those who wait for room may go on.
+    pub(super) fn made_room(&mut self) {
+        self.room_turn = self.room_turn.wrapping_add(1);
+        let room = std::mem::take(&mut self.room);
+        self.wakes.extend(room);
+    }
+
+    pub(super) fn poll_ended(&mut self, cx: &mut TaskContext<'_>) -> Poll<Result<(), Error>> {
+        if let Some(ended) = &self.ended {
+            return Poll::Ready(ended.clone());
+        }
+        if !self.finale.iter().any(|waker| waker.will_wake(cx.waker())) {
+            self.finale.push(cx.waker().clone());
+        }
+        Poll::Pending
+    }
+
+    /// A call was answered.
+    pub(super) fn answered(&mut self, id: CallId, result: Result<Body, RemoteError>) {
+        if let Some(call) = self.calls.get_mut(&id) {
+            call.result = Some(result.map_err(Error::Remote));
+            let waker = call.waker.take();
+            self.wake(waker);
+        }
+    }
+
+    /// Nobody waits for the call any more.
+    pub(super) fn remove_call(&mut self, id: CallId) {
+        self.calls.remove(&id);
+        if self.calls.is_empty() && self.calls.capacity() > 64 {
+            self.calls = HashMap::new();
+        }
+    }
+
+    /// Adds the entry of a stream with so many holders.
+    pub(super) fn add_stream(&mut self, id: StreamId, has_reader: bool, holders: u8) {
+        self.streams.insert(
+            id,
+            Stream {
+                has_reader,
+                holders,
+                ..Stream::default()
+            },
+        );
+    }
+
+    /// One holder less; the last one removes the entry.
+    pub(super) fn release_stream(&mut self, id: StreamId) {
+        let Some(stream) = self.streams.get_mut(&id) else {
+            return;
+        };
+        stream.holders = stream.holders.saturating_sub(1);
+        if stream.holders == 0 {
+            self.queued = self.queued.saturating_sub(stream.cost);
+            self.streams.remove(&id);
+            if self.streams.is_empty() && self.streams.capacity() > 64 {
+                self.streams = HashMap::new();
+            }
+            self.unpause();
+        }
+    }
+
+    /// Nobody reads the stream any more: what waits and what still comes is dropped.
+    pub(super) fn drop_reader(&mut self, id: StreamId) {
+        if let Some(stream) = self.streams.get_mut(&id) {
+            stream.has_reader = false;
+            stream.reader = None;
+            stream.queue = VecDeque::new();
+            self.queued = self.queued.saturating_sub(std::mem::take(&mut stream.cost));
+        }
+        self.unpause();
+    }
+
+    /// An item has arrived. Returns whether a buffer is full now.
+    pub(super) fn push_item(&mut self, id: StreamId, body: Body, config: &Config) -> bool {
+        let Some(stream) = self
+            .streams
+            .get_mut(&id)
+            .filter(|stream| stream.has_reader && stream.end.is_none())
+        else {
+            return false;
+        };
+        let cost = body.len() + ITEM_OVERHEAD;
+        stream.queue.push_back(body);
+        stream.cost += cost;
+        self.queued += cost;
+        let waker = stream.reader.take();
+        let full = stream.cost >= config.stream_buffer;
+        self.wake(waker);
+        if full && config.overflow == Overflow::EndStream {
+            self.end_slow_stream(id);
+            return false;
+        }
+        full || self.queued >= config.connection_buffer
+    }
+
+    /// Takes all items that wait, into `batch`, which must be empty. `None` is the end of the stream.
+    pub(super) fn poll_items(
+        &mut self,
+        id: StreamId,
+        batch: &mut VecDeque<Body>,
+        cx: &mut TaskContext<'_>,
+    ) -> Poll<Result<(), Option<Error>>> {
+        let Some(stream) = self.streams.get_mut(&id) else {
+            return Poll::Ready(Err(Some(self.end_error())));
+        };
+        if stream.queue.is_empty() {
+            return match &stream.end {
+                Some(Ok(())) => Poll::Ready(Err(None)),
+                Some(Err(error)) => Poll::Ready(Err(Some(error.clone()))),
+                None => {
+                    stream.reader = Some(cx.waker().clone());
+                    Poll::Pending
+                }
+            };
+        }
+        std::mem::swap(&mut stream.queue, batch);
+        self.queued = self.queued.saturating_sub(std::mem::take(&mut stream.cost));
+        self.unpause();
+        Poll::Ready(Ok(()))
+    }
+
+    fn unpause(&mut self) {
+        if std::mem::take(&mut self.paused) {
+            self.wake_driver = true;
+        }
+    }
+
+    /// The peer has ended its side of a stream.
+    pub(super) fn stream_ended(&mut self, id: StreamId, error: Option<RemoteError>) {
+        let still_open = self.connection.is_stream_open(id);
+        if let Some(stream) = self.streams.get_mut(&id) {
+            stream.end = Some(error.map_or(Ok(()), |error| Err(Error::Remote(error))));
+            // Whoever serves the stream must stop, except that a plain end lets a sink or a duplex finish.
+            stream.lingering = still_open;
+            stream.cancelled = !still_open;
+            let (reader, writer) = (stream.reader.take(), stream.writer.take());
+            self.wake(reader);
+            self.wake(writer);
+        }
+    }
+
+    /// Ends the stream whose items wait in the largest number of bytes: its reader is too slow.
+    pub(super) fn end_slowest_stream(&mut self) {
+        let slowest = self
+            .streams
+            .iter()
+            .max_by_key(|(_, stream)| stream.cost)
+            .map(|(id, _)| *id);
+        if let Some(id) = slowest {
+            self.end_slow_stream(id);
+        }
+        self.unpause();
+    }
+
+    fn end_slow_stream(&mut self, id: StreamId) {
+        self.connection
+            .end_with_error(id, &RemoteError::new("the reader of this stream was too slow"));
+        self.wake_driver = true;
+        if let Some(stream) = self.streams.get_mut(&id) {
+            stream.end = Some(Err(Error::ReaderTooSlow));
+            stream.cancelled = true;
+            stream.queue = VecDeque::new();
+            self.queued = self.queued.saturating_sub(std::mem::take(&mut stream.cost));
+            let (reader, writer) = (stream.reader.take(), stream.writer.take());
+            self.wake(reader);
+            self.wake(writer);
+        }
+    }
+
+    /// Waits until the peer has ended its side of a stream.
+    pub(super) fn poll_stream_end(&mut self, id: StreamId, cx: &mut TaskContext<'_>) -> Poll<Result<(), Error>> {
+        let Some(stream) = self.streams.get_mut(&id) else {
+            return Poll::Ready(Err(self.end_error()));
+        };
+        if let Some(end) = &stream.end {
+            return Poll::Ready(end.clone());
+        }
+        stream.writer = Some(cx.waker().clone());
+        Poll::Pending
+    }
+
+    /// How the peer ended a stream, if it has.
+    pub(super) fn stream_end(&self, id: StreamId) -> Option<Result<(), Error>> {
+        self.streams.get(&id).and_then(|stream| stream.end.clone())
+    }
+
+    /// Registers the handler of a stream to be polled when the stream changes; whether it must stop, and whether the peer
+    /// has ended its side.
+    pub(super) fn watch_stream(&mut self, id: StreamId, cx: &mut TaskContext<'_>) -> (bool, bool) {
+        let Some(stream) = self.streams.get_mut(&id) else {
+            return (true, true);
+        };
+        match &mut stream.writer {
+            Some(waker) => waker.clone_from(cx.waker()),
+            none => *none = Some(cx.waker().clone()),
+        }
+        (stream.cancelled, stream.lingering)
+    }
+
+    /// All open work fails: the goodbye has been said, or the connection is cut.
+    pub(super) fn fail_work(&mut self, error: &Error) {
+        for call in self.calls.values_mut() {
+            call.result.get_or_insert_with(|| Err(error.clone()));
+            self.wakes.extend(call.waker.take());
+        }
+        for stream in self.streams.values_mut() {
+            stream.end.get_or_insert_with(|| Err(error.clone()));
+            stream.cancelled = true;
+            self.wakes.extend(stream.reader.take());
+            self.wakes.extend(stream.writer.take());
+        }
+        self.made_room();
+    }
+
+    /// The connection is over and nobody drives it any more.
+    pub(super) fn finish(&mut self, result: Result<(), Error>) {
+        if self.ended.is_some() {
+            return;
+        }
+        // An end with nothing open is no error, but what was open has failed all the same.
+        self.ended = Some(result);
+        let error = self.end_error();
+        self.connection.goodbye();
+        self.connection.take_output();
+        self.driver = Parking::Gone;
+        self.fail_work(&error);
+        let finale = std::mem::take(&mut self.finale);
+        self.wakes.extend(finale);
+    }
+
+    /// Bytes of items that wait for readers, with their overhead.
+    pub(super) fn queued(&self) -> usize {
+        self.queued
+    }
+}

@@ -1,0 +1,254 @@
+//! All kinds of calls, both ways, over a stream in memory.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::{StreamExt, TryStreamExt, stream};
+use handfast_mux::tokio::{Config, Driver, Incoming, Peer, Router, connection, connection_with};
+use handfast_mux::{Error, MethodName, Permissions, RemoteError};
+use serde_json::{Value, json};
+use testkit::mux::{api, api_and_seen};
+use tokio::io::DuplexStream;
+use tokio::task::JoinHandle;
+
+type Running = JoinHandle<Result<(), Error>>;
+
+fn pair_with(a: Router, a_config: Config, b: Router, b_config: Config) -> ((Peer, Running), (Peer, Running)) {
+    let (left, right) = tokio::io::duplex(64 * 1024);
+    let run = |(peer, driver): (Peer, Driver<DuplexStream>)| (peer, tokio::spawn(driver));
+    (
+        run(connection_with(left, a, a_config)),
+        run(connection_with(right, b, b_config)),
+    )
+}
+
+/// A caller and what it calls: the caller serves nothing.
+fn pair(api: Router) -> ((Peer, Running), (Peer, Running)) {
+    pair_with(Router::new(), Config::default(), api, Config::default())
+}
+
+fn remote(error: Error) -> RemoteError {
+    match error {
+        Error::Remote(error) => error,
+        other => panic!("a remote error, not {other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn the_example_of_the_crate_page_works() {
+    let api = Router::new()
+        .call("echo", |_cx, text: String| async move { Ok(text) })
+        .source("count", |_cx, n: u64| stream::iter((0..n).map(Ok)))
+        .duplex("shout", |_cx, words| words.map_ok(|word: String| word.to_uppercase()));
+    let (left, right) = tokio::io::duplex(1024);
+    let (_server, driver) = connection(right, api);
+    tokio::spawn(driver);
+    let (peer, driver) = connection(left, Router::new());
+    tokio::spawn(driver);
+
+    let hi: String = peer.call("echo", ("kia ora",)).await.unwrap();
+    assert_eq!(hi, "kia ora");
+    let numbers: Vec<u64> = peer
+        .source::<u64>("count", (5,))
+        .await
+        .unwrap()
+        .try_collect()
+        .await
+        .unwrap();
+    assert_eq!(numbers, [0, 1, 2, 3, 4]);
+    let (mut words, loud) = peer.duplex::<String>("shout", ()).await.unwrap();
+    for word in ["a", "b"] {
+        words.send(word).await.unwrap();
+    }
+    words.end();
+    assert_eq!(loud.try_collect::<Vec<_>>().await.unwrap(), ["A", "B"]);
+    peer.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn every_value_arrives_as_it_was_sent() {
+    let ((peer, _), _server) = pair(api());
+    assert_eq!(
+        peer.call::<Value>("echo", (json!({"a": 1}), 2)).await.unwrap(),
+        json!([{"a": 1}, 2])
+    );
+    assert_eq!(peer.call::<i64>("sum", (1, 2)).await.unwrap(), 3);
+    peer.call::<()>("nothing", ()).await.unwrap();
+    assert_eq!(peer.call::<Value>("nothing", ()).await.unwrap(), json!(false));
+    assert_eq!(peer.call::<Option<u8>>("nul", ()).await.unwrap(), None);
+    assert_eq!(peer.call::<Bytes>("buf", (5,)).await.unwrap(), vec![0xab; 5]);
+    assert_eq!(peer.call::<Bytes>("empty", ()).await.unwrap(), "");
+    assert_eq!(peer.call::<String>("emptyStr", ()).await.unwrap(), "");
+    assert_eq!(peer.call::<String>("big", (200_000,)).await.unwrap().len(), 200_000);
+    assert_eq!(peer.call::<String>("nested.deep.hi", ()).await.unwrap(), "deep hi");
+    let raw = peer.call_raw(&MethodName::plain("echo"), r#"["x"]"#).await.unwrap();
+    assert_eq!(raw.as_str(), Some("x"));
+    let mixed: Vec<Value> = peer.source("mixed", ()).await.unwrap().try_collect().await.unwrap();
+    assert_eq!(mixed.len(), 8);
+}
+
+#[tokio::test]
+async fn errors_arrive_with_name_and_message() {
+    let ((peer, _), _server) = pair(api());
+    let error = remote(peer.call::<()>("boom", ()).await.unwrap_err());
+    assert_eq!(
+        (error.name(), error.message(), error.stack()),
+        ("TypeError", "boom sync", "")
+    );
+    assert!(remote(peer.call::<()>("failStr", ()).await.unwrap_err()).is_opaque());
+    assert_eq!(
+        remote(peer.call::<()>("no.such", ()).await.unwrap_err()).message(),
+        "no async:no,such"
+    );
+    let mut source = peer.source::<u64>("echo", ()).await.unwrap();
+    assert_eq!(remote(source.try_next().await.unwrap_err()).message(), "no source:echo");
+    assert!(source.next().await.is_none());
+    let mut source = peer.source::<u64>("err3", ()).await.unwrap();
+    for expected in 1..=3 {
+        assert_eq!(source.try_next().await.unwrap(), Some(expected));
+    }
+    assert_eq!(remote(source.try_next().await.unwrap_err()).message(), "source broke");
+    assert!(matches!(peer.call::<u64>("big", (3,)).await, Err(Error::Decode(_))));
+    assert!(matches!(peer.call::<u64>("a..b", ()).await, Err(Error::MethodName(_))));
+}
+
+#[tokio::test]
+async fn a_sink_gets_all_items_and_its_end_is_awaited() {
+    let (router, seen) = api_and_seen();
+    let ((peer, _), _server) = pair(router);
+    let mut sink = peer.sink("collect", ()).await.unwrap();
+    for n in 0..1000 {
+        sink.send(n).await.unwrap();
+    }
+    sink.close().await.unwrap();
+    assert_eq!(seen.lock().unwrap()["ary"].as_array().unwrap().len(), 1000);
+
+    let mut sink = peer.sink("sinkAbort", ()).await.unwrap();
+    sink.send("x").await.unwrap();
+    assert_eq!(remote(sink.close().await.unwrap_err()).message(), "sink refuses");
+
+    let sink = peer.sink("collect", ()).await.unwrap();
+    sink.fail(&RemoteError::new("writer broke"));
+    peer.call::<()>("nothing", ()).await.unwrap();
+    assert_eq!(*seen.lock().unwrap(), json!({"err": "writer broke", "ary": []}));
+}
+
+#[tokio::test]
+async fn a_dropped_source_is_aborted_and_its_handler_dropped() {
+    let (dropped, mut watch) = tokio::sync::mpsc::unbounded_channel::<()>();
+    let router = Router::new().source("endless", move |cx, ()| {
+        let held = dropped.clone();
+        tokio::spawn(async move { cx.cancelled().await });
+        stream::unfold((0_u64, held), |(i, held)| async move {
+            tokio::task::yield_now().await;
+            Some((Ok(i), (i + 1, held)))
+        })
+    });
+    let ((peer, _), (server, _)) = pair(router.clone());
+    drop(router);
+    let mut source = peer.source::<u64>("endless", ()).await.unwrap();
+    assert_eq!(source.try_next().await.unwrap(), Some(0));
+    drop(source);
+    // The graceful close waits for the stream to be ended by both sides.
+    peer.close().await.unwrap();
+    server.closed().await.unwrap();
+    assert!(watch.try_recv().is_err());
+}
+
+#[tokio::test]
+async fn a_handler_can_call_its_caller_back() {
+    let caller = Router::new().call("secret", |_cx, ()| async { Ok(42) });
+    let callee = Router::new().call("ask", |cx, ()| async move {
+        Ok(cx.remote().call::<u64>("secret", ()).await? + 1)
+    });
+    let ((peer, _), _server) = pair_with(caller, Config::default(), callee, Config::default());
+    assert_eq!(peer.call::<u64>("ask", ()).await.unwrap(), 43);
+}
+
+#[tokio::test]
+async fn permissions_are_checked_before_existence() {
+    let mut config = Config::default();
+    config.permissions = Some(Permissions::all().allow(["echo"]).unwrap());
+    let ((peer, _), _server) = pair_with(Router::new(), Config::default(), api(), config);
+    assert_eq!(peer.call::<i64>("echo", (1,)).await.unwrap(), 1);
+    let error = remote(peer.call::<()>("missing.here", ()).await.unwrap_err());
+    assert_eq!(error.message(), "method:missing,here is not in list of allowed methods");
+    let error = remote(
+        peer.source::<u64>("count", ())
+            .await
+            .unwrap()
+            .try_next()
+            .await
+            .unwrap_err(),
+    );
+    assert_eq!(error.message(), "method:count is not in list of allowed methods");
+    let sink = peer.sink("collect", ()).await.unwrap();
+    assert_eq!(
+        remote(sink.close().await.unwrap_err()).message(),
+        "method:collect is not in list of allowed methods"
+    );
+    let (_words, mut loud) = peer.duplex::<Value>("dup", ()).await.unwrap();
+    assert_eq!(
+        remote(loud.try_next().await.unwrap_err()).message(),
+        "method:dup is not in list of allowed methods"
+    );
+}
+
+#[tokio::test]
+async fn a_thousand_calls_at_once_are_all_answered() {
+    let ((peer, _), _server) = pair(api());
+    let calls = (0..1000_u64).map(|n| peer.call::<u64>("echo", (n,)));
+    let answers = futures_util::future::try_join_all(calls).await.unwrap();
+    assert!(answers.into_iter().eq(0..1000));
+}
+
+#[tokio::test]
+async fn a_panicking_handler_fails_its_own_call_only() {
+    let router = api()
+        .call("panics", |_cx, ()| async {
+            if true { panic!("on purpose") } else { Ok(()) }
+        })
+        .sync(
+            "panicsAtOnce",
+            |_cx, ()| if true { panic!("on purpose") } else { Ok(()) },
+        )
+        .source("panicsLater", |_cx, ()| {
+            stream::iter(0..2).map(|n| if n == 1 { panic!("on purpose") } else { Ok(n) })
+        })
+        .sink("panicsReading", |_cx, _items: Incoming<Value>| async {
+            if true { panic!("on purpose") } else { Ok(()) }
+        });
+    let ((peer, _), _server) = pair(router);
+    for method in ["panics", "panicsAtOnce"] {
+        assert_eq!(
+            remote(peer.call::<()>(method, ()).await.unwrap_err()).message(),
+            "the handler failed"
+        );
+    }
+    let mut source = peer.source::<u64>("panicsLater", ()).await.unwrap();
+    assert_eq!(source.try_next().await.unwrap(), Some(0));
+    assert_eq!(
+        remote(source.try_next().await.unwrap_err()).message(),
+        "the handler failed"
+    );
+    let sink = peer.sink("panicsReading", ()).await.unwrap();
+    assert_eq!(remote(sink.close().await.unwrap_err()).message(), "the handler failed");
+    assert_eq!(peer.call::<i64>("echo", (1,)).await.unwrap(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn deadlines_hold_on_both_sides() {
+    let mut config = Config::default();
+    config.handler_timeout = Some(Duration::from_secs(5));
+    let ((peer, _), _server) = pair_with(Router::new(), Config::default(), api(), config);
+    assert_eq!(
+        remote(peer.call::<()>("never", ()).await.unwrap_err()).message(),
+        "deadline exceeded"
+    );
+    let hurried = peer.with_timeout(Duration::from_secs(1));
+    assert!(matches!(
+        hurried.call::<()>("never", ()).await,
+        Err(Error::DeadlineExceeded(_))
+    ));
+    assert_eq!(peer.call::<u64>("slow", (4000,)).await.unwrap(), 4000);
+}
