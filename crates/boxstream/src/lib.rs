@@ -75,3 +75,8 @@ pub const HEADER_LEN: usize = TAG_LEN + Header::LEN;
 
 /// Bytes of a Poly1305 tag.
 pub const TAG_LEN: usize = 16;
+
+/// Compiles the example of the README.
+#[cfg(all(doctest, feature = "tokio"))]
+#[doc = include_str!("../README.md")]
+struct Readme;

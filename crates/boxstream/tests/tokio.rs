@@ -249,7 +249,8 @@ fn a_blocked_transport_stops_writes_at_a_bound_and_loses_nothing() {
     let mut writer = BoxWriter::new(Transport::default(), key());
     let mut accepted = Vec::new();
     while let Poll::Ready(amount) = poll_write(&mut writer, &pattern(1000)) {
-        accepted.extend_from_slice(&pattern(1000)[..amount.unwrap()]);
+        assert_eq!(amount.unwrap(), 1000, "a little room is no reason for little records");
+        accepted.extend_from_slice(&pattern(1000));
         assert!(accepted.len() <= WRITE_BUFFER);
     }
     assert!(accepted.len() > WRITE_BUFFER / 2, "{} bytes", accepted.len());
@@ -412,12 +413,11 @@ fn one_read_takes_all_records_that_fit() {
     assert_eq!(buf.filled(), b"ee");
 }
 
-#[tokio::test]
-async fn a_read_into_no_room_reads_nothing() {
-    let wire = sealed(&[b"one"], true);
-    let mut reader = BoxReader::new(&wire[..], key());
-    assert_eq!(reader.read(&mut []).await.unwrap(), 0);
-    assert_eq!(reader.read(&mut [0; 9]).await.unwrap(), 3);
+#[test]
+fn a_read_into_no_room_reads_nothing_and_does_not_wait() {
+    let (_far, near) = duplex(10);
+    let mut reader = BoxReader::new(near, key());
+    assert!(poll_once(|cx| Pin::new(&mut reader).poll_read(cx, &mut ReadBuf::new(&mut []))).is_ready());
 }
 
 #[tokio::test]
