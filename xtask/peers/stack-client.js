@@ -2,6 +2,7 @@
 'use strict'
 const { args, identity, exitWithParent, reportCrashes } = require('./lib/peer')
 const cases = require('./lib/run-cases')
+const testApi = require('./lib/test-api')
 const stack = require('./lib/stack')
 
 const { v = '8', seed, network, address, serves = 'ours' } = args()
@@ -14,8 +15,11 @@ const plugin = {
   name: 'test',
   version: '1.0.0',
   manifest: cases.manifest(cases.load()).test,
-  permissions: { anonymous: { allow: [] } },
-  init: () => ({})
+  permissions: { anonymous: { allow: Object.keys(testApi.callerManifest.test) } },
+  init: () => {
+    const { echo, count } = testApi.create()
+    return { echo, count }
+  }
 }
 
 async function main () {
@@ -23,7 +27,7 @@ async function main () {
   const dial = () => new Promise((resolve, reject) => {
     app.connect(address, (err, rpc) => err ? reject(err) : resolve({ rpc, destroy: sockets.destroyAll }))
   })
-  await cases.run(dial, { serves })
+  await cases.run(dial, { serves, bootstraps: false })
   process.exit(0)
 }
 
