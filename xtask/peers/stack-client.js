@@ -1,11 +1,12 @@
 // Runs the cases from a secret-stack node. --v 8|6 --seed HEX --network BASE64 --address net:HOST:PORT~shs:KEY --serves js|ours
+// [--only goodbye]. With ~shs:KEY:SEED it comes as the identity of that seed.
 'use strict'
 const { args, identity, exitWithParent, reportCrashes } = require('./lib/peer')
 const cases = require('./lib/run-cases')
 const testApi = require('./lib/test-api')
 const stack = require('./lib/stack')
 
-const { v = '8', seed, network, address, serves = 'ours' } = args()
+const { v = '8', seed, network, address, serves = 'ours', only } = args()
 reportCrashes()
 exitWithParent()
 const sockets = stack.watchSockets()
@@ -27,7 +28,7 @@ async function main () {
   const dial = () => new Promise((resolve, reject) => {
     app.connect(address, (err, rpc) => err ? reject(err) : resolve({ rpc, destroy: sockets.destroyAll }))
   })
-  await cases.run(dial, { serves, bootstraps: false })
+  await cases.run(dial, { serves, bootstraps: false, only })
   process.exit(0)
 }
 

@@ -21,10 +21,14 @@ exports.manifest = function (cases) {
 }
 
 // `dial()` resolves to { rpc, destroy }: a connection, and a way to cut its socket. `bootstraps` says whether `dial` can ask the
-// server for its manifest.
-exports.run = async function (dial, { serves, bootstraps }) {
+// server for its manifest. `only` goodbye: no call is made.
+exports.run = async function (dial, { serves, bootstraps, only }) {
   const cases = exports.load()
   const connection = await dial()
+  if (only === 'goodbye') {
+    say('result', { case: 'goodbye', outcome: await withTimeout(close(connection.rpc)) })
+    return say('done')
+  }
   for (const c of cases.calls) {
     if (c.serves && c.serves !== serves) continue
     if (c.calls && c.calls !== 'js') continue

@@ -1,0 +1,246 @@
+//! The cases that every caller puts to every server, from `xtask/peers/cases.json`, and how an outcome is judged.
+
+use super::peers;
+use anyhow::{Context as _, Result};
+use handfast_mux::CallType;
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+/// A long text is named by its length; the JavaScript half draws the same line.
+const LONGEST_TEXT: usize = 256;
+
+/// The file. Its notes say what each field means.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Cases {
+    pub(crate) calls: Vec<Call>,
+    pub(crate) together: Vec<Scene>,
+    pub(crate) closings: Vec<Scene>,
+}
+
+/// One call.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct Call {
+    pub(crate) name: String,
+    pub(crate) kind: CallType,
+    pub(crate) method: String,
+    #[serde(default)]
+    pub(crate) args: Vec<Value>,
+    #[serde(default)]
+    pub(crate) send: Vec<Value>,
+    pub(crate) fail: Option<String>,
+    #[serde(default)]
+    pub(crate) keep_open: bool,
+    pub(crate) take: Option<usize>,
+    /// Only JavaScript callers abort with an error.
+    #[serde(rename = "abort")]
+    _abort: Option<String>,
+    #[serde(default)]
+    pub(crate) own: bool,
+    calls: Option<Make>,
+    serves: Option<Make>,
+    expect: Value,
+}
+
+/// One scene that takes more than a call.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Scene {
+    pub(crate) name: String,
+    pub(crate) how: String,
+    expect: Value,
+}
+
+/// Who made a peer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Make {
+    Ours,
+    Js,
+}
+
+impl Make {
+    /// As the scripts are told.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Ours => "ours",
+            Self::Js => "js",
+        }
+    }
+}
+
+/// Who meets whom.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Pair {
+    pub(crate) calls: Make,
+    pub(crate) serves: Make,
+    /// Whether the caller can ask for the manifest as muxrpc does; nodes of secret-stack cannot.
+    pub(crate) bootstraps: bool,
+}
+
+impl Call {
+    /// Whether the pair plays this case.
+    pub(crate) fn is_for(&self, pair: Pair) -> bool {
+        self.calls.is_none_or(|make| make == pair.calls) && self.serves.is_none_or(|make| make == pair.serves)
+    }
+
+    /// Whether the caller hears anything that could be judged. A sink of ours that breaks is gone with its reason; that the
+    /// far side heard it is another case.
+    pub(crate) fn is_judged(&self, pair: Pair) -> bool {
+        !(pair.calls == Make::Ours && self.kind == CallType::Sink && self.fail.is_some())
+    }
+}
+
+impl Scene {
+    /// Whether the pair plays this scene.
+    pub(crate) fn is_for(&self, pair: Pair) -> bool {
+        pair.bootstraps || self.how != "bootstrap"
+    }
+}
+
+/// The case between the calls and the scenes.
+pub(crate) const GOODBYE_AFTER_CALLS: &str = "goodbye after all calls";
+
+impl Cases {
+    /// Reads the file.
+    pub(crate) fn load() -> Result<Self> {
+        serde_json::from_str(&peers::cases_text()?).context("xtask/peers/cases.json is not as the harness expects it")
+    }
+
+    /// What a pair plays, in order, and what its caller must see.
+    pub(crate) fn of(&self, pair: Pair) -> Vec<(&str, Value)> {
+        let calls = self
+            .calls
+            .iter()
+            .filter(|call| call.is_for(pair) && call.is_judged(pair))
+            .map(|call| (call.name.as_str(), expand(&call.expect)));
+        let goodbye = std::iter::once((GOODBYE_AFTER_CALLS, json!({ "closed": true })));
+        let scenes = self
+            .together
+            .iter()
+            .chain(&self.closings)
+            .filter(|scene| scene.is_for(pair));
+        calls
+            .chain(goodbye)
+            .chain(scenes.map(|scene| (scene.name.as_str(), expand(&scene.expect))))
+            .collect()
+    }
+}
+
+/// How one case came out.
+#[derive(Debug)]
+pub(crate) struct Verdict {
+    pub(crate) name: String,
+    /// What went wrong, if something did.
+    pub(crate) complaint: Option<String>,
+}
+
+impl Verdict {
+    /// Passed if `outcome` is exactly what was expected.
+    pub(crate) fn new(name: &str, expected: &Value, outcome: Option<&Value>) -> Self {
+        let complaint = match outcome {
+            None => Some("no result".to_owned()),
+            Some(outcome) if outcome == expected => None,
+            Some(outcome) => Some(format!("expected {}, got {}", shortened(expected), shortened(outcome))),
+        };
+        Self {
+            name: name.to_owned(),
+            complaint,
+        }
+    }
+
+    /// Judges results against what was expected; a result that nobody asked for is a failure too.
+    pub(crate) fn all<'a>(
+        expected: impl IntoIterator<Item = (&'a str, Value)>,
+        mut results: Vec<(String, Value)>,
+    ) -> Vec<Self> {
+        let mut verdicts: Vec<Self> = Vec::new();
+        for (name, expected) in expected {
+            let place = results.iter().position(|(case, _)| case == name);
+            let outcome = place.map(|place| results.remove(place).1);
+            verdicts.push(Self::new(name, &expected, outcome.as_ref()));
+        }
+        let surplus = results.into_iter().map(|(name, outcome)| Self {
+            complaint: Some(format!(
+                "a case that is not in the list; it gave {}",
+                shortened(&outcome)
+            )),
+            name,
+        });
+        verdicts.extend(surplus);
+        verdicts
+    }
+}
+
+fn shortened(value: &Value) -> String {
+    let text = value.to_string();
+    match text.char_indices().nth(500) {
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+        None => text,
+    }
+}
+
+/// Writes out what an expectation abbreviates. Recipes of long values stay: outcomes name them by the same recipes.
+fn expand(expectation: &Value) -> Value {
+    match expectation {
+        Value::Object(fields) => match (fields.len(), fields.get("$count").and_then(Value::as_u64)) {
+            (1, Some(count)) => (0..count).collect(),
+            _ => fields
+                .iter()
+                .map(|(name, value)| (name.clone(), expand(value)))
+                .collect::<Map<_, _>>()
+                .into(),
+        },
+        Value::Array(items) => items.iter().map(expand).collect(),
+        other => other.clone(),
+    }
+}
+
+/// The `length` that a recipe such as `{"$text": 3}` names.
+pub(crate) fn recipe(value: &Value, kind: &str) -> Option<usize> {
+    let fields = value.as_object().filter(|fields| fields.len() == 1)?;
+    fields.get(kind)?.as_u64().and_then(|length| length.try_into().ok())
+}
+
+/// Bytes whose value follows their place, so that a lost or doubled piece shows.
+pub(crate) fn pattern(length: usize) -> Vec<u8> {
+    // Only the lowest byte counts.
+    (0..length)
+        .map(|place| (place.wrapping_mul(7).wrapping_add(3) & 255) as u8)
+        .collect()
+}
+
+/// A text in the form in which outcomes name it.
+pub(crate) fn text_summary(text: &str) -> Value {
+    if text.len() <= LONGEST_TEXT {
+        return text.into();
+    }
+    named("$text", text.len(), text.bytes().all(|byte| byte == b'x'))
+}
+
+/// Bytes in the form in which outcomes name them.
+pub(crate) fn bytes_summary(bytes: &[u8]) -> Value {
+    named("$bytes", bytes.len(), bytes == pattern(bytes.len()))
+}
+
+/// A JSON value in the form in which outcomes name it.
+pub(crate) fn summary(value: Value) -> Value {
+    match value {
+        Value::String(text) => text_summary(&text),
+        Value::Array(items) => items.into_iter().map(summary).collect(),
+        Value::Object(fields) => fields
+            .into_iter()
+            .map(|(name, value)| (name, summary(value)))
+            .collect::<Map<_, _>>()
+            .into(),
+        other => other,
+    }
+}
+
+fn named(kind: &str, length: usize, intact: bool) -> Value {
+    if intact {
+        json!({ kind: length })
+    } else {
+        json!({ kind: length, "damaged": true })
+    }
+}

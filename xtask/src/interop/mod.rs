@@ -1,0 +1,123 @@
+//! `cargo xtask interop`: our crates and our program against the pinned JavaScript peers, both ways.
+//!
+//! ```text
+//!             cases.json          what every caller asks of every server, and exactly what it must see
+//!            /          \
+//!   peers/*.js          ours/     callers and servers, theirs and ours
+//!            \          /
+//!              suites/            who meets whom: calls, handshakes, texts, the program
+//!                 |
+//!              report.rs          one line for each pair, docs/src/interop.md, the counts
+//! ```
+
+#[cfg(feature = "ours")]
+mod cases;
+#[cfg(feature = "ours")]
+mod ours;
+#[cfg(feature = "ours")]
+mod peers;
+#[cfg(feature = "ours")]
+mod report;
+#[cfg(feature = "ours")]
+mod suites;
+
+use anyhow::Result;
+
+/// What `cargo xtask interop` can be told.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Do not write docs/src/interop.md, but fail if it is not what would be written.
+    #[arg(long)]
+    check: bool,
+
+    /// Run only pairs whose line contains this text; nothing is written then.
+    #[arg(long, value_name = "TEXT", conflicts_with = "check")]
+    only: Option<String>,
+}
+
+/// Runs all pairs. Installs the JavaScript packages first if need be.
+#[cfg(feature = "ours")]
+pub(crate) fn run(args: &Args) -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    // Dropping the futures kills the peers; that happens before the runtime ends, whichever of them comes first.
+    runtime.block_on(async {
+        tokio::select! {
+            result = run_all(args) => result,
+            signal = stop_signal() => signal.and_then(|()| anyhow::bail!("interrupted; all peers are stopped")),
+        }
+    })
+}
+
+/// Runs this program again with the crates that it is to try linked in. See the feature `ours`.
+#[cfg(not(feature = "ours"))]
+pub(crate) fn run(args: &Args) -> Result<()> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = std::process::Command::new(cargo);
+    command.args([
+        "run",
+        "--quiet",
+        "--package",
+        "xtask",
+        "--features",
+        "ours",
+        "--",
+        "interop",
+    ]);
+    command.args(args.check.then_some("--check"));
+    command.args(args.only.iter().flat_map(|text| ["--only", text.as_str()]));
+    #[cfg(unix)]
+    {
+        // Replaced, not started: a signal then reaches the process that has peers to stop.
+        let error = std::os::unix::process::CommandExt::exec(&mut command);
+        Err(anyhow::Error::new(error).context("cannot start cargo"))
+    }
+    #[cfg(not(unix))]
+    {
+        let status = command.status()?;
+        anyhow::ensure!(status.success(), "the run failed: {status}");
+        Ok(())
+    }
+}
+
+#[cfg(feature = "ours")]
+async fn run_all(args: &Args) -> Result<()> {
+    use futures_util::StreamExt as _;
+
+    peers::install().await?;
+    let suites = suites::all(args.only.as_deref()).await?;
+    // Most of the time is spent waiting for delayed acknowledgements and starting programs, so a few run side by side.
+    let mut running = futures_util::stream::iter(suites).buffered(suites::AT_ONCE);
+    let mut groups = Vec::new();
+    while let Some(group) = running.next().await {
+        report::print(&group);
+        groups.push(group);
+    }
+    let (passed, failed) = report::count(&groups);
+    let outdated = match (&args.only, failed) {
+        (None, 0) => report::write(&groups, args.check).err(),
+        _ => None,
+    };
+    println!("{passed} passed, {failed} failed");
+    if failed > 0 {
+        anyhow::bail!("{failed} cases failed; what came of them stands above");
+    }
+    outdated.map_or(Ok(()), Err)
+}
+
+/// Resolves on Ctrl-C, and on the signal with which other programs end this one.
+#[cfg(feature = "ours")]
+async fn stop_signal() -> Result<()> {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let mut terminate = signal(SignalKind::terminate())?;
+        tokio::select! {
+            result = tokio::signal::ctrl_c() => Ok(result?),
+            _ = terminate.recv() => Ok(()),
+        }
+    }
+    #[cfg(not(unix))]
+    {
+        Ok(tokio::signal::ctrl_c().await?)
+    }
+}

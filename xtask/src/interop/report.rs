@@ -1,0 +1,137 @@
+//! What came out: lines on standard output, counts, and docs/src/interop.md.
+
+use super::cases::Verdict;
+use super::peers;
+use super::suites::{Direction, Group, List};
+use anyhow::{Context as _, Result, bail};
+use std::fmt::Write as _;
+
+/// Where the table goes, from the root of the workspace.
+const PAGE: &str = "docs/src/interop.md";
+
+/// Prints one line for the group, and one for each case that failed.
+pub(super) fn print(group: &Group) {
+    let (passed, all) = (passed(&group.verdicts), group.verdicts.len());
+    let mark = if passed == all { "ok    " } else { "FAILED" };
+    println!("{mark} {}: {}: {passed} of {all}", group.title.list, group.title);
+    for verdict in &group.verdicts {
+        if let Some(complaint) = &verdict.complaint {
+            println!("       - {}: {complaint}", verdict.name);
+        }
+    }
+}
+
+fn passed(verdicts: &[Verdict]) -> usize {
+    verdicts.iter().filter(|verdict| verdict.complaint.is_none()).count()
+}
+
+/// Cases passed and failed. Peers that meet themselves prove nothing of us, so what they pass is not counted; what they fail
+/// is, because the cases are then not true.
+pub(super) fn count(groups: &[Group]) -> (usize, usize) {
+    let ours = groups
+        .iter()
+        .filter(|group| group.title.direction != Direction::Reference);
+    let failed = groups
+        .iter()
+        .map(|group| group.verdicts.len() - passed(&group.verdicts))
+        .sum();
+    (ours.map(|group| passed(&group.verdicts)).sum(), failed)
+}
+
+/// Writes the page; with `check`, compares it instead.
+///
+/// # Errors
+/// If the page cannot be written, or with `check` is not what it should be.
+pub(super) fn write(groups: &[Group], check: bool) -> Result<()> {
+    let path = peers::root().join(PAGE);
+    let page = page(groups);
+    if !check {
+        if let Some(folder) = path.parent() {
+            std::fs::create_dir_all(folder)?;
+        }
+        return std::fs::write(&path, page).with_context(|| format!("cannot write {PAGE}"));
+    }
+    if std::fs::read_to_string(&path).unwrap_or_default() != page {
+        bail!("{PAGE} does not say what was found: run `cargo xtask interop` and submit the page that it writes");
+    }
+    Ok(())
+}
+
+const HEAD: &str = "\
+# Interoperability
+
+`cargo xtask interop` wrote this page, after all that it says had passed; CI runs it again and compares. It installs the
+JavaScript packages at the versions below, starts them on the loopback interface, and runs every case both ways.
+
+Each case says exactly what the caller must see: values, order, names and texts of errors, and how the connection ends. The
+cases of JavaScript peers among themselves (*with itself*) are the control: they show that what is expected of us is what
+JavaScript does. They do not count towards the total.
+
+";
+
+/// The page: no dates and no times, so that it changes only when what passes changes.
+fn page(groups: &[Group]) -> String {
+    let mut page = HEAD.to_owned();
+    let _ = writeln!(page, "| what | peer | direction | cases passed |\n|---|---|---|---:|");
+    for Group { title, verdicts } in groups {
+        let _ = writeln!(
+            page,
+            "| {} | {} | {} | {} |",
+            title.list,
+            title.peer,
+            title.direction,
+            passed(verdicts)
+        );
+    }
+    let (total, _) = count(groups);
+    let _ = writeln!(page, "\n**{total} cases pass** against JavaScript peers.");
+    for list in [List::Handshakes, List::Calls, List::Texts, List::Program] {
+        let groups: Vec<&Group> = groups.iter().filter(|group| group.title.list == list).collect();
+        let _ = writeln!(page, "\n## Cases: {list}\n");
+        let mut names: Vec<&str> = Vec::new();
+        for group in &groups {
+            insert(&mut names, &group.verdicts);
+        }
+        for name in names {
+            let _ = writeln!(page, "- {}", escaped(name));
+        }
+    }
+    page
+}
+
+/// Adds the names that are not there yet, each behind the one that it follows in its own group.
+fn insert<'a>(names: &mut Vec<&'a str>, verdicts: &'a [Verdict]) {
+    let mut place = 0;
+    for verdict in verdicts {
+        place = match names.iter().position(|name| *name == verdict.name) {
+            Some(known) => known + 1,
+            None => {
+                names.insert(place, &verdict.name);
+                place + 1
+            }
+        };
+    }
+}
+
+/// Keeps Markdown from reading signs in names as its own.
+fn escaped(name: &str) -> String {
+    let mut escaped = String::new();
+    for sign in name.chars() {
+        if "*_<>`[]&\\".contains(sign) {
+            escaped.push('\\');
+        }
+        escaped.push(sign);
+    }
+    escaped
+}
+
+impl std::fmt::Display for List {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Handshakes => "handshake and Box Stream",
+            Self::Calls => "calls",
+            Self::Texts => "references and secret files",
+            Self::Program => "the program",
+        })
+    }
+}
