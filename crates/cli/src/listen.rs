@@ -1,6 +1,6 @@
 //! From a bound socket to encrypted streams of clients that shook hands.
 
-use crate::{address::Listen, exit::Failure};
+use crate::{address::Listen, exit::Failure, socket::Socket};
 use anyhow::{Context, anyhow};
 use handfast_boxstream::tokio::BoxStream;
 use handfast_keys::{KeyPair, NetworkIdentifier, PublicKey};
@@ -29,19 +29,19 @@ pub(crate) async fn bind(place: &Listen, identity: &KeyPair) -> Result<(TcpListe
 /// A client that shook hands.
 pub(crate) struct Client {
     pub(crate) peer: PublicKey,
-    pub(crate) stream: BoxStream<TcpStream>,
+    pub(crate) stream: BoxStream<Socket>,
 }
 
 /// Shakes hands with a client, and lets it in if `allowed` says so.
 pub(crate) async fn welcome(
-    mut tcp: TcpStream,
+    tcp: TcpStream,
     from: SocketAddr,
     network: &NetworkIdentifier,
     identity: &KeyPair,
     allowed: impl Fn(&PublicKey) -> bool,
 ) -> anyhow::Result<Client> {
-    tcp.set_nodelay(true)?;
-    let accepted = shs::tokio::accept(&mut tcp, network, identity, |key| {
+    let mut socket = Socket::new(tcp)?;
+    let accepted = shs::tokio::accept(&mut socket, network, identity, |key| {
         let welcome = allowed(&key);
         async move { Ok(welcome.then_some(())) }
     })
@@ -49,6 +49,6 @@ pub(crate) async fn welcome(
     .map_err(|error| anyhow!("{from}: {error}"))?;
     Ok(Client {
         peer: accepted.peer,
-        stream: BoxStream::new(tcp, accepted.encrypt, accepted.decrypt),
+        stream: BoxStream::new(socket, accepted.encrypt, accepted.decrypt),
     })
 }

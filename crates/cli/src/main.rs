@@ -12,6 +12,7 @@ mod identity;
 mod listen;
 mod pipe;
 mod serve;
+mod socket;
 
 use args::{Args, Command};
 use clap::Parser;

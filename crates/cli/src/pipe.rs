@@ -1,12 +1,9 @@
 //! `handfast pipe`: an authenticated, encrypted netcat.
 
-use crate::{args, dial, exit::Failure, home::Home, listen};
+use crate::{args, dial, exit::Failure, home::Home, listen, socket::Socket};
 use anyhow::{Context, anyhow};
 use handfast_boxstream::tokio::BoxStream;
-use tokio::{
-    io::{AsyncRead, AsyncWrite, AsyncWriteExt, copy_buf},
-    net::TcpStream,
-};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, copy_buf};
 
 /// What stdin gives at once at most: as much as the record layer seals for one system call.
 const CHUNK: usize = 64 * 1024;
@@ -46,12 +43,12 @@ pub(crate) async fn run(home: &Home, options: args::Pipe) -> Result<(), Failure>
 /// Copies both ways until both ways have ended. The end of `input` says goodbye; a missing goodbye of the peer is an
 /// error, because what came before may be half of something.
 async fn transfer(
-    stream: BoxStream<TcpStream>,
+    stream: BoxStream<Socket>,
     input: impl AsyncRead + Unpin,
     mut output: impl AsyncWrite + Unpin,
 ) -> Result<(), Failure> {
     // What travels here is not muxrpc, so a stream that ends without a goodbye was cut, whatever its last bytes are.
-    let (mut reader, mut writer) = stream.strict().split_with(TcpStream::into_split);
+    let (mut reader, mut writer) = stream.strict().into_split();
     let send = async {
         let mut input = tokio::io::BufReader::with_capacity(CHUNK, input);
         copy_buf(&mut input, &mut writer).await.context("sending")?;
