@@ -1,4 +1,8 @@
-#![doc = include_str!("../README.md")]
+#![cfg_attr(feature = "secret-file", doc = include_str!("../README.md"))]
+#![cfg_attr(
+    not(feature = "secret-file"),
+    doc = "Keys with some features switched off; see the crate page."
+)]
 
 #[cfg(feature = "identity")]
 mod base64;
