@@ -5,6 +5,7 @@ mod args;
 mod call;
 mod demo;
 mod dial;
+mod doors;
 mod example_api;
 mod exit;
 mod home;
