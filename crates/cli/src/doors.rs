@@ -50,12 +50,31 @@ struct Standing {
     waiting: BTreeMap<u64, oneshot::Sender<()>>,
 }
 
-/// A place on the doorstep. Its holder leaves by [`Doorstep::leave`].
+/// A place on the doorstep, free again when this is dropped.
 #[derive(Debug)]
-pub(crate) struct Place {
+pub(crate) struct Place<'a> {
+    doorstep: &'a Doorstep,
     number: u64,
+    must_go: oneshot::Receiver<()>,
+}
+
+impl Place<'_> {
     /// Resolves when the holder must go.
-    pub(crate) must_go: oneshot::Receiver<()>,
+    pub(crate) async fn must_go(&mut self) {
+        // The sender is dropped unsent by `drop` only, when nobody waits here.
+        let _ = (&mut self.must_go).await;
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        self.doorstep
+            .standing
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .waiting
+            .remove(&self.number);
+    }
 }
 
 impl Doorstep {
@@ -67,7 +86,7 @@ impl Doorstep {
     }
 
     /// Takes a place, from the one who has stood longest if there is none left.
-    pub(crate) fn arrive(&self) -> Place {
+    pub(crate) fn arrive(&self) -> Place<'_> {
         let (sender, must_go) = oneshot::channel();
         let mut standing = self.standing.lock().unwrap_or_else(PoisonError::into_inner);
         if standing.waiting.len() >= self.capacity
@@ -78,16 +97,11 @@ impl Doorstep {
         let number = standing.next;
         standing.next += 1;
         standing.waiting.insert(number, sender);
-        Place { number, must_go }
-    }
-
-    /// The handshake has ended, one way or the other.
-    pub(crate) fn leave(&self, place: &Place) {
-        self.standing
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .waiting
-            .remove(&place.number);
+        Place {
+            doorstep: self,
+            number,
+            must_go,
+        }
     }
 }
 
@@ -104,7 +118,7 @@ mod tests {
         let mut third = doorstep.arrive();
         assert_eq!(first.must_go.try_recv(), Ok(()));
         assert!(second.must_go.try_recv().is_err());
-        doorstep.leave(&second);
+        drop(second);
         let _fourth = doorstep.arrive();
         assert!(third.must_go.try_recv().is_err(), "a place that was left is free");
         let _fifth = doorstep.arrive();
@@ -116,7 +130,7 @@ mod tests {
         let doorstep = Doorstep::new(1);
         let first = doorstep.arrive();
         let mut second = doorstep.arrive();
-        doorstep.leave(&first);
+        drop(first);
         assert!(second.must_go.try_recv().is_err());
     }
 }

@@ -6,10 +6,9 @@ use crate::{
     example_api,
     exit::Failure,
     home::Home,
-    listen,
+    listen::{self, Porter},
 };
-use anyhow::{Context, anyhow};
-use handfast_keys::{KeyPair, NetworkIdentifier};
+use anyhow::Context;
 use handfast_mux::tokio::{Config, Peer, Router, connection_with};
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{
@@ -30,10 +29,13 @@ pub(crate) async fn run(home: &Home, options: args::Serve) -> Result<(), Failure
     }
     let capacity = doors::capacity();
     let node = Arc::new(Node {
-        network,
         api: example_api::router(*identity.public()),
-        identity,
-        doorstep: Doorstep::new(capacity),
+        porter: Porter {
+            network,
+            identity,
+            doorstep: Doorstep::new(capacity),
+            allowed: Vec::new(),
+        },
         rooms: Arc::new(Semaphore::new(capacity)),
         closing: watch::channel(false).0,
     });
@@ -56,10 +58,8 @@ pub(crate) async fn run(home: &Home, options: args::Serve) -> Result<(), Failure
 }
 
 struct Node {
-    network: NetworkIdentifier,
-    identity: KeyPair,
+    porter: Porter,
     api: Router,
-    doorstep: Doorstep,
     /// One permit for each connection that came in.
     rooms: Arc<Semaphore>,
     closing: watch::Sender<bool>,
@@ -92,15 +92,10 @@ async fn serve(
     from: SocketAddr,
     mut closing: watch::Receiver<bool>,
 ) -> anyhow::Result<()> {
-    let mut place = node.doorstep.arrive();
-    let welcome = listen::welcome(tcp, from, &node.network, &node.identity, |_| true);
     let client = tokio::select! {
-        client = welcome => client,
-        _ = &mut place.must_go => Err(anyhow!("{from}: too many handshakes at once, and this was the oldest")),
-        _ = closing.wait_for(|&closing| closing) => Err(anyhow!("{from}: closing")),
+        client = node.porter.welcome(tcp, from) => client?,
+        _ = closing.wait_for(|&closing| closing) => return Ok(()),
     };
-    node.doorstep.leave(&place);
-    let client = client?;
     let _room = node.rooms.try_acquire().context("no room for one more connection")?;
     tracing::info!(%from, peer = %client.peer, "connected");
     let mut config = Config::default();
