@@ -11,6 +11,7 @@ mod exit;
 mod home;
 mod identity;
 mod listen;
+mod out;
 mod pipe;
 mod serve;
 mod socket;

@@ -7,6 +7,7 @@ use crate::{
     exit::Failure,
     home::Home,
     listen::{self, Porter},
+    out,
 };
 use anyhow::Context;
 use handfast_mux::tokio::{Config, Peer, Router, connection_with};
@@ -42,7 +43,7 @@ pub(crate) async fn run(home: &Home, options: args::Serve) -> Result<(), Failure
     let mut stop = Stop::new()?;
     let mut accepting = JoinSet::new();
     for (listener, address) in listeners {
-        println!("listening {address}");
+        out::line(format_args!("listening {address}")).map_err(Failure::local)?;
         accepting.spawn(accept(node.clone(), listener));
     }
     stop.wait().await;

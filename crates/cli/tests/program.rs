@@ -462,3 +462,19 @@ fn help_teaches() {
     }
     assert!(printed(&run(dir.path(), &["call", "--help"]), 0).contains("handfast call ADDRESS count 5"));
 }
+
+#[test]
+fn a_reader_that_has_seen_enough_ends_the_program_quietly() {
+    let served = Served::start();
+    let mut child = program(served.dir.path())
+        .args(["call", &served.address, "--network", NETWORK, "clock", "10"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut out = BufReader::new(child.stdout.take().unwrap());
+    out.read_line(&mut String::new()).unwrap();
+    drop(out);
+    let ended = child.wait_with_output().unwrap();
+    assert_eq!((ended.status.code(), text(&ended.stderr).as_str()), (Some(0), ""));
+}
