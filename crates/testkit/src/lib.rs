@@ -7,7 +7,10 @@
 /// On anything that is not hexadecimal: a broken vector is a broken test.
 pub fn unhex(text: &str) -> Vec<u8> {
     assert!(text.len().is_multiple_of(2), "odd number of hexadecimal digits");
-    (0..text.len()).step_by(2).map(|i| u8::from_str_radix(&text[i..i + 2], 16).expect("hexadecimal digits")).collect()
+    (0..text.len())
+        .step_by(2)
+        .map(|i| u8::from_str_radix(&text[i..i + 2], 16).expect("hexadecimal digits"))
+        .collect()
 }
 
 /// [`unhex`] into an array.
@@ -15,7 +18,9 @@ pub fn unhex(text: &str) -> Vec<u8> {
 /// # Panics
 /// If the text does not decode to exactly `N` bytes.
 pub fn unhex_array<const N: usize>(text: &str) -> [u8; N] {
-    unhex(text).try_into().unwrap_or_else(|v: Vec<u8>| panic!("{} bytes where {N} are wanted", v.len()))
+    unhex(text)
+        .try_into()
+        .unwrap_or_else(|v: Vec<u8>| panic!("{} bytes where {N} are wanted", v.len()))
 }
 
 /// Raises the limit of open files towards `wanted` and returns what is now allowed.
@@ -26,7 +31,9 @@ pub fn raise_open_files(wanted: u64) -> u64 {
     let (_, hard) = rlimit::Resource::NOFILE.get().expect("limits are readable");
     // Only a privileged process may raise the hard limit; others get as much as it allows.
     if rlimit::Resource::NOFILE.set(wanted, hard.max(wanted)).is_err() {
-        rlimit::Resource::NOFILE.set(wanted.min(hard), hard).expect("the soft limit may reach the hard one");
+        rlimit::Resource::NOFILE
+            .set(wanted.min(hard), hard)
+            .expect("the soft limit may reach the hard one");
     }
     rlimit::Resource::NOFILE.get().expect("limits are readable").0
 }

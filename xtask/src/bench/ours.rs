@@ -1,0 +1,5 @@
+//! ours
+use anyhow::Result;
+pub(crate) fn run() -> Result<()> {
+    Ok(())
+}
