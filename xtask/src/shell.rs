@@ -81,12 +81,10 @@ pub(crate) fn run_for_at_most(command: &mut Command, limit: Duration) -> Result<
 }
 
 /// Runs this program again with the halves that link the project's own crates.
-pub(crate) fn with_ours(arguments: &[&str], release: bool) -> Command {
+#[cfg(not(feature = "ours"))]
+pub(crate) fn with_ours(arguments: &[&str]) -> Command {
     let mut command = cargo();
     command.args(["run", "--quiet", "--package", "xtask", "--features", "ours"]);
-    if release {
-        command.arg("--release");
-    }
     command.arg("--").args(arguments);
     command
 }

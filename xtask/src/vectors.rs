@@ -16,7 +16,6 @@ pub(crate) struct Args {
 const FROZEN: &[(&str, &str)] = &[
     ("shs1", "crates/shs/tests/vectors/shs1.json"),
     ("boxstream", "crates/boxstream/tests/vectors/boxstream.json"),
-    ("muxrpc", "crates/mux/tests/vectors/muxrpc.json"),
 ];
 
 /// How many differences are worth printing.

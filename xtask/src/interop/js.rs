@@ -18,26 +18,13 @@ pub(crate) const STRANGER_SEED: &str = "4545454545454545454545454545454545454545
 pub(crate) const STRANGER_KEY: &str = "Y1VpHBeKj/kQB6dHivuVXvc1LGPnslcDmEz3iybiGlY=";
 pub(crate) const CLIENT_KEY: &str = "Ivwpd5Lwtv/Av8/bftsMCqFOAlo2XsDjQuhuOCnLdLY=";
 
-/// A release of a package: the number by which the scripts choose it, and the project that pins it.
+/// A release of a package: the number by which the scripts choose it.
 #[derive(Clone, Copy)]
 pub(crate) struct Release {
     pub(crate) number: &'static str,
-    pub(crate) mux_project: &'static str,
-    pub(crate) stack_project: &'static str,
 }
 
-pub(crate) const RELEASES: &[Release] = &[
-    Release {
-        number: "8",
-        mux_project: "core",
-        stack_project: "core",
-    },
-    Release {
-        number: "6",
-        mux_project: "mux6",
-        stack_project: "stack6",
-    },
-];
+pub(crate) const RELEASES: &[Release] = &[Release { number: "8" }, Release { number: "6" }];
 
 /// Starts a serving script and waits until it listens. A port that was free and is taken a moment later is tried anew.
 pub(crate) fn serve(script: &str, arguments: &[(&str, &str)]) -> Result<(Node, Value)> {

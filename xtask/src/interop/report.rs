@@ -58,6 +58,9 @@ impl Pairing {
 pub(crate) fn conclude(pairings: &[Pairing]) -> Result<()> {
     let all: usize = pairings.iter().map(|pairing| pairing.results.len()).sum();
     let passed: usize = pairings.iter().map(Pairing::passed).sum();
+    if all == 0 {
+        bail!("no interoperability case ran, so nothing is proved");
+    }
     println!("{passed} passed, {} failed", all - passed);
     if passed < all {
         bail!("{} interoperability case(s) failed; see above", all - passed);
@@ -142,5 +145,36 @@ fn short(value: &Value) -> String {
         text.chars().take(400).chain("...".chars()).collect()
     } else {
         text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pairing(results: &[bool]) -> Pairing {
+        let case = |(number, passed): (usize, &bool)| Case {
+            name: format!("case {number}"),
+            passed: *passed,
+        };
+        Pairing {
+            protocol: "muxrpc over TCP",
+            peer: "muxrpc 8.0.0".into(),
+            client: "ours".into(),
+            server: "muxrpc 8.0.0".into(),
+            results: results.iter().enumerate().map(case).collect(),
+        }
+    }
+
+    #[test]
+    fn a_run_without_cases_is_no_success() {
+        assert!(conclude(&[]).is_err());
+        assert!(conclude(&[pairing(&[])]).is_err());
+    }
+
+    #[test]
+    fn one_failed_case_fails_the_run() {
+        assert!(conclude(&[pairing(&[true, true])]).is_ok());
+        assert!(conclude(&[pairing(&[true, false])]).is_err());
     }
 }
