@@ -1,6 +1,9 @@
 //! packet-stream and muxrpc: multiplexed calls and streams over one connection.
 #![doc = "x"]
 mod args;
+#[cfg(feature = "_check")]
+#[doc(hidden)]
+pub mod check;
 mod connection;
 mod error;
 mod json;
