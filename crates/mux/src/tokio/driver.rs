@@ -500,10 +500,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             }
             Stage::Talking if due => {
                 // Open work has had its time: the goodbye is said over its head.
-                self.link.with(|state| {
-                    state.connection.goodbye();
-                    state.fail_work(&Error::Closing);
-                });
+                self.link.with(|state| state.abort("what was open did not end within the close timeout".into()));
                 Ok(true)
             }
             Stage::Talking => Ok(false),
