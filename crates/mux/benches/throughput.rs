@@ -1,6 +1,7 @@
 //! Calls and items per second over plain TCP on loopback, next to a raw ping-pong of the same sizes in the same run.
 //!
 //! `cargo bench -p handfast-mux --bench throughput`
+#![allow(clippy::expect_used)]
 
 use std::time::{Duration, Instant};
 
@@ -11,7 +12,19 @@ use tokio::net::{TcpListener, TcpStream};
 
 const FOR: Duration = Duration::from_secs(2);
 
+/// Connections of the memory figure.
+const IDLE: usize = 10_000;
+
 fn main() {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime");
+    match runtime.block_on(idle_memory()) {
+        Some(bytes) => println!("an idle connection, both ends after one call each, tasks included: {bytes} bytes"),
+        None => println!("memory is not measured on this system"),
+    }
+    drop(runtime);
     for (name, mut builder) in [
         ("one thread", tokio::runtime::Builder::new_current_thread()),
         ("two threads", {
@@ -26,13 +39,46 @@ fn main() {
             let raw = tokio::spawn(ping_pong()).await.expect("no panic");
             println!("  raw ping-pong       {raw:>10.0} /s");
             let sequential = tokio::spawn(sequential()).await.expect("no panic");
-            println!("  sequential calls    {sequential:>10.0} /s  ({:.2} of raw)", sequential / raw);
+            println!(
+                "  sequential calls    {sequential:>10.0} /s  ({:.2} of raw)",
+                sequential / raw
+            );
             let parallel = tokio::spawn(in_flight(64)).await.expect("no panic");
             println!("  64 calls in flight  {parallel:>10.0} /s");
             let items = tokio::spawn(items()).await.expect("no panic");
             println!("  source items        {items:>10.0} /s");
         });
     }
+}
+
+/// Memory of one connection in memory, whose pipe holds two buffers of 256 bytes once used.
+async fn idle_memory() -> Option<usize> {
+    let api = Router::new().call("echo", |_cx, text: String| async move { Ok(text) });
+    let before = resident()?;
+    let mut peers = Vec::with_capacity(2 * IDLE);
+    for _ in 0..IDLE {
+        let (left, right) = tokio::io::duplex(256);
+        for end in [left, right] {
+            let (peer, driver) = connection(end, api.clone());
+            tokio::spawn(driver);
+            peers.push(peer);
+        }
+    }
+    for peer in &peers {
+        peer.call::<String>("echo", ("kia ora",)).await.expect("an answer");
+    }
+    Some((resident()?.saturating_sub(before)) / IDLE)
+}
+
+/// Resident memory of this process, in bytes.
+fn resident() -> Option<usize> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    line.trim()
+        .strip_suffix(" kB")?
+        .parse::<usize>()
+        .ok()
+        .map(|kib| kib * 1024)
 }
 
 async fn tcp() -> (TcpStream, TcpStream) {
@@ -95,7 +141,10 @@ async fn in_flight(width: usize) -> f64 {
     let calls = stream::repeat_with(|| peer.call::<String>("echo", ("kia ora",)))
         .take_while(|_| std::future::ready(start.elapsed() < FOR))
         .buffer_unordered(width);
-    let count = calls.try_fold(0, |count, _| async move { Ok(count + 1) }).await.expect("answers");
+    let count = calls
+        .try_fold(0, |count, _| async move { Ok(count + 1) })
+        .await
+        .expect("answers");
     f64::from(count) / start.elapsed().as_secs_f64()
 }
 

@@ -1,5 +1,11 @@
 //! Fuzz and property-test bodies: functions of bytes that assert laws. Not part of the public interface.
-#![allow(missing_docs, clippy::panic, clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
+#![allow(
+    missing_docs,
+    clippy::panic,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing
+)]
 
 use std::collections::{HashMap, HashSet};
 
@@ -8,8 +14,8 @@ use bytes::{Bytes, BytesMut};
 
 use crate::packet::{self, GOODBYE, HEADER_LEN};
 use crate::{
-    Body, BodyKind, CallId, CallType, Connection, Error, Event, Frame, Limits, MethodName, Packet, RemoteError, ReplyTo,
-    Request, StreamId,
+    Body, BodyKind, CallId, CallType, Connection, Error, Event, Frame, Limits, MethodName, Packet, RemoteError,
+    ReplyTo, Request, StreamId,
 };
 
 const MAX_BODY: u32 = 1 << 16;
@@ -62,7 +68,10 @@ fn assert_survives(packet: &Packet) {
     let mut wire = BytesMut::new();
     packet::encode(packet, &mut wire).unwrap();
     assert_eq!(wire.len(), HEADER_LEN + packet.body.len());
-    assert_eq!(packet::decode(&mut wire, u32::MAX).unwrap(), Some(Frame::Packet(packet.clone())));
+    assert_eq!(
+        packet::decode(&mut wire, u32::MAX).unwrap(),
+        Some(Frame::Packet(packet.clone()))
+    );
     assert!(wire.is_empty());
 }
 
@@ -105,8 +114,13 @@ pub fn hostile_peer(data: &[u8]) {
 }
 
 fn hostile(u: &mut Unstructured<'_>) -> Result<()> {
-    let limits =
-        Limits { max_body: MAX_BODY, max_requests: 4, max_streams: 4, max_own_work: 8, max_half_ended: 4 };
+    let limits = Limits {
+        max_body: MAX_BODY,
+        max_requests: 4,
+        max_streams: 4,
+        max_own_work: 8,
+        max_half_ended: 4,
+    };
     let mut machine = Connection::new(limits);
     let mut input = BytesMut::new();
     let mut sent = BytesMut::new();
@@ -194,7 +208,11 @@ fn args() -> Bytes {
 }
 
 fn pick<T: Copy>(u: &mut Unstructured<'_>, from: &[T]) -> Result<Option<T>> {
-    if from.is_empty() { Ok(None) } else { u.choose(from).copied().map(Some) }
+    if from.is_empty() {
+        Ok(None)
+    } else {
+        u.choose(from).copied().map(Some)
+    }
 }
 
 fn arbitrary_kind(u: &mut Unstructured<'_>) -> Result<CallType> {
@@ -219,7 +237,12 @@ fn arbitrary_packet(u: &mut Unstructured<'_>) -> Result<Packet> {
         _ => Body::buffer("bytes"),
     };
     let request = crate::RequestId(u.int_in_range(-5..=5)?);
-    Ok(Packet { stream: u.arbitrary()?, end: u.arbitrary()?, request, body })
+    Ok(Packet {
+        stream: u.arbitrary()?,
+        end: u.arbitrary()?,
+        request,
+        body,
+    })
 }
 
 /// Two machines, bytes between them cut anywhere, and two applications that do anything, in any order. Each call is
@@ -291,7 +314,8 @@ impl Pair {
                     if let Some(reply) = end.replies.pop() {
                         let error = RemoteError::new("no");
                         let body = Body::trusted(BodyKind::String, Bytes::from_static(b"yes"));
-                        end.machine.reply(reply, if u.arbitrary()? { Ok(&body) } else { Err(&error) });
+                        end.machine
+                            .reply(reply, if u.arbitrary()? { Ok(&body) } else { Err(&error) });
                     }
                 }
                 8 | 9 => {
@@ -382,7 +406,11 @@ fn carry(from: &mut End, to: &mut End) {
 impl End {
     fn deliver(&mut self, count: usize) {
         self.input.extend_from_slice(&self.inbox.split_to(count));
-        while let Some(event) = self.machine.receive(&mut self.input).expect("the other machine speaks the protocol") {
+        while let Some(event) = self
+            .machine
+            .receive(&mut self.input)
+            .expect("the other machine speaks the protocol")
+        {
             assert!(!self.heard_goodbye, "nothing is heard after the goodbye");
             match event {
                 Event::Request { reply, .. } => self.replies.push(reply),

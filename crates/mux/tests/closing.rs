@@ -1,4 +1,5 @@
 //! How connections end: gracefully, abruptly, cut, and as JavaScript peers do it.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 use std::time::Duration;
 
@@ -19,7 +20,10 @@ struct Side {
 
 fn side(stream: DuplexStream, api: Router) -> Side {
     let (peer, driver) = connection(stream, api);
-    Side { peer, driver: tokio::spawn(driver) }
+    Side {
+        peer,
+        driver: tokio::spawn(driver),
+    }
 }
 
 fn pair() -> (Side, Side) {
@@ -35,7 +39,13 @@ fn raw(api: Router) -> (Side, DuplexStream) {
 
 fn frame(flags: u8, request: i32, body: &str) -> Vec<u8> {
     let length = u32::try_from(body.len()).unwrap();
-    [&[flags][..], &length.to_be_bytes(), &request.to_be_bytes(), body.as_bytes()].concat()
+    [
+        &[flags][..],
+        &length.to_be_bytes(),
+        &request.to_be_bytes(),
+        body.as_bytes(),
+    ]
+    .concat()
 }
 
 #[tokio::test(start_paused = true)]
@@ -120,7 +130,10 @@ async fn a_cut_is_an_error_only_if_something_was_open() {
     let (a, mut stream) = raw(api());
     stream.write_all(&[2, 0, 0]).await.unwrap();
     drop(stream);
-    assert!(matches!(a.driver.await.unwrap(), Err(Error::UnexpectedEnd)), "half a frame is open work");
+    assert!(
+        matches!(a.driver.await.unwrap(), Err(Error::UnexpectedEnd)),
+        "half a frame is open work"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -137,10 +150,16 @@ async fn a_goodbye_followed_by_a_hangup_is_a_clean_end() {
 #[tokio::test(start_paused = true)]
 async fn a_goodbye_is_answered_with_one_and_the_stream_is_shut_down() {
     let (a, mut stream) = raw(api());
-    stream.write_all(&frame(2, 1, r#"{"name":["never"],"args":[]}"#)).await.unwrap();
+    stream
+        .write_all(&frame(2, 1, r#"{"name":["never"],"args":[]}"#))
+        .await
+        .unwrap();
     stream.write_all(&GOODBYE).await.unwrap();
     // Ignored: nothing counts after a goodbye.
-    stream.write_all(&frame(2, 2, r#"{"name":["nul"],"args":[]}"#)).await.unwrap();
+    stream
+        .write_all(&frame(2, 2, r#"{"name":["nul"],"args":[]}"#))
+        .await
+        .unwrap();
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).await.unwrap();
     assert_eq!(answer, GOODBYE);
@@ -178,7 +197,10 @@ async fn a_goodbye_drops_running_handlers() {
         }
     });
     let (a, mut stream) = raw(router);
-    stream.write_all(&frame(2, 1, r#"{"name":["wait"],"args":[]}"#)).await.unwrap();
+    stream
+        .write_all(&frame(2, 1, r#"{"name":["wait"],"args":[]}"#))
+        .await
+        .unwrap();
     tokio::time::sleep(Duration::from_millis(1)).await;
     assert!(reports.try_recv().is_err());
     stream.write_all(&GOODBYE).await.unwrap();
@@ -209,7 +231,10 @@ async fn an_error_of_the_stream_beneath_reaches_everything_that_is_open() {
     let call = tokio::spawn(peer.call::<()>("x", ()));
     tokio::task::yield_now().await;
     let ended = driver.await;
-    assert!(matches!(&ended, Err(Error::Io(error)) if error.kind() == std::io::ErrorKind::ConnectionReset), "{ended:?}");
+    assert!(
+        matches!(&ended, Err(Error::Io(error)) if error.kind() == std::io::ErrorKind::ConnectionReset),
+        "{ended:?}"
+    );
     assert!(matches!(call.await.unwrap(), Err(Error::Io(_))));
 }
 

@@ -1,5 +1,6 @@
 //! The laws of `check`, on random bytes.
 #![cfg(feature = "_check")]
+#![allow(clippy::unwrap_used)]
 
 use handfast_mux::check;
 use proptest::collection::vec;
@@ -15,7 +16,13 @@ fn frames() -> impl Strategy<Value = Vec<u8>> {
     ];
     let frame = (any::<u8>(), any::<i8>(), body, any::<bool>()).prop_map(|(flags, request, body, whole)| {
         let length = u32::try_from(body.len()).unwrap() + u32::from(!whole);
-        [&[flags][..], &length.to_be_bytes(), &i32::from(request).to_be_bytes(), &body].concat()
+        [
+            &[flags][..],
+            &length.to_be_bytes(),
+            &i32::from(request).to_be_bytes(),
+            &body,
+        ]
+        .concat()
     });
     vec(frame, 0..8).prop_map(|frames| frames.concat())
 }

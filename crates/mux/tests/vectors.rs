@@ -2,6 +2,7 @@
 //!
 //! The files say how they were made: `muxrpc.json` holds both directions of 48 scenarios between two muxrpc 8 peers (muxrpc 6
 //! puts the same frames on the wire), `muxrpc-probes.json` hand-written frames and what a muxrpc 8 server answers.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -25,7 +26,13 @@ struct RawFrame {
 
 impl std::fmt::Debug for RawFrame {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} {} {}", self.flags, self.request, String::from_utf8_lossy(&self.body))
+        write!(
+            f,
+            "{} {} {}",
+            self.flags,
+            self.request,
+            String::from_utf8_lossy(&self.body)
+        )
     }
 }
 
@@ -54,7 +61,11 @@ fn split(mut bytes: &[u8]) -> Vec<RawFrame> {
     while let Some((header, rest)) = bytes.split_first_chunk::<9>() {
         let length = u32::from_be_bytes(header[1..5].try_into().unwrap()) as usize;
         let request = i32::from_be_bytes(header[5..9].try_into().unwrap());
-        frames.push(RawFrame { flags: header[0], request, body: rest[..length].to_vec() });
+        frames.push(RawFrame {
+            flags: header[0],
+            request,
+            body: rest[..length].to_vec(),
+        });
         bytes = &rest[length..];
     }
     assert!(bytes.is_empty());
@@ -72,11 +83,17 @@ async fn next_frame(stream: &mut DuplexStream) -> Option<RawFrame> {
     let mut body = vec![0; u32::from_be_bytes(header[1..5].try_into().unwrap()) as usize];
     stream.read_exact(&mut body).await.unwrap();
     let request = i32::from_be_bytes(header[5..9].try_into().unwrap());
-    Some(RawFrame { flags: header[0], request, body })
+    Some(RawFrame {
+        flags: header[0],
+        request,
+        body,
+    })
 }
 
 async fn expect(stream: &mut DuplexStream, expected: &RawFrame, context: &str) {
-    let frame = next_frame(stream).await.unwrap_or_else(|| panic!("{context}: nothing came, not {expected:?}"));
+    let frame = next_frame(stream)
+        .await
+        .unwrap_or_else(|| panic!("{context}: nothing came, not {expected:?}"));
     assert_eq!(frame.without_stack(), expected.without_stack(), "{context}");
 }
 
@@ -94,12 +111,15 @@ fn scenarios() -> Vec<Value> {
 fn turns(scenario: &Value) -> Vec<(bool, Vec<u8>)> {
     let of = |part: &str| scenario[part].as_array().cloned().unwrap_or_default();
     let all = of("call").into_iter().chain(of("close"));
-    all.map(|turn| (turn["dir"] == "c2s", complete(turn["bytes"].as_str().unwrap()))).collect()
+    all.map(|turn| (turn["dir"] == "c2s", complete(turn["bytes"].as_str().unwrap())))
+        .collect()
 }
 
 /// The bytes of a turn. One recording is cut in the middle of 20,000 times the same byte.
 fn complete(hex: &str) -> Vec<u8> {
-    let Some(cut) = hex.strip_suffix('…') else { return unhex(hex) };
+    let Some(cut) = hex.strip_suffix('…') else {
+        return unhex(hex);
+    };
     let mut bytes = unhex(&cut[..cut.len() & !1]);
     let total = 9 + u32::from_be_bytes(bytes[1..5].try_into().unwrap()) as usize;
     bytes.resize(total, *bytes.last().unwrap());
@@ -108,7 +128,11 @@ fn complete(hex: &str) -> Vec<u8> {
 
 fn permissions(scenario: &Value) -> Option<Permissions> {
     let perms = scenario["perms"].as_object()?;
-    let list = |name: &str| perms[name].as_array().map(|list| list.iter().map(|path| path.as_str().unwrap()).collect());
+    let list = |name: &str| {
+        perms[name]
+            .as_array()
+            .map(|list| list.iter().map(|path| path.as_str().unwrap()).collect())
+    };
     let allow: Option<Vec<_>> = list("allow");
     let deny: Vec<_> = list("deny").unwrap_or_default();
     let permissions = Permissions::all().deny(deny).unwrap();
@@ -201,7 +225,13 @@ impl Caller {
                 let text = String::from_utf8(frame.body.clone()).unwrap();
                 self.writers.get_mut(&id).unwrap().send(text).await.unwrap();
             }
-            10 => self.writers.get_mut(&id).unwrap().send_body(body().unwrap()).await.unwrap(),
+            10 => self
+                .writers
+                .get_mut(&id)
+                .unwrap()
+                .send_body(body().unwrap())
+                .await
+                .unwrap(),
             14 if frame.body == b"true" => match self.writers.get_mut(&id) {
                 Some(writer) => writer.end(),
                 None => drop(self.sources.remove(&id)),
@@ -244,7 +274,11 @@ async fn calling_sends_the_frames_of_the_recorded_client() {
                 continue;
             }
             for frame in split(&bytes) {
-                let echoed = if frame.is_goodbye() { parted } else { ended.contains(&frame.request) };
+                let echoed = if frame.is_goodbye() {
+                    parted
+                } else {
+                    ended.contains(&frame.request)
+                };
                 if !echoed {
                     caller.act(&peer, &frame, label).await;
                 }
@@ -284,7 +318,10 @@ async fn every_probe_is_answered_as_the_recorded_server_did() {
 
 #[tokio::test(start_paused = true)]
 async fn a_source_that_is_read_yields_the_recorded_items() {
-    let scenario = scenarios().into_iter().find(|scenario| scenario["label"] == "source mixed types").unwrap();
+    let scenario = scenarios()
+        .into_iter()
+        .find(|scenario| scenario["label"] == "source mixed types")
+        .unwrap();
     let (ours, mut server) = tokio::io::duplex(1 << 20);
     let (peer, driver) = connection(ours, Router::new());
     tokio::spawn(driver);
