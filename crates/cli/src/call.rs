@@ -1,13 +1,12 @@
 //! `handfast call`: one method of one peer.
 
-use crate::{args, dial, exit::Failure, home::Home};
+use crate::{args, dial, exit::Failure, home::Home, out};
 use anyhow::{Context, anyhow};
 use futures_util::StreamExt;
 use handfast_mux::{
     Body, BodyKind, CallType, Error, Manifest, MethodName,
     tokio::{Outgoing, Peer, Router, Source, connection},
 };
-use std::io::Write;
 use tokio::io::{AsyncBufReadExt, BufReader};
 
 pub(crate) async fn run(home: &Home, options: args::Call) -> Result<(), Failure> {
@@ -167,24 +166,19 @@ struct Output {
 impl Output {
     /// Prints one value; tells whether more are wanted.
     fn print(&mut self, body: &Body) -> Result<bool, Failure> {
-        let mut out = std::io::stdout().lock();
         let written = match body.kind() {
-            _ if self.raw => out.write_all(body.as_bytes()),
+            _ if self.raw => out::bytes(body.as_bytes()),
             // JSON as it came, as long as it is one line.
             BodyKind::Json if !body.as_bytes().contains(&b'\n') => {
-                out.write_all(body.as_bytes()).and_then(|()| writeln!(out))
+                out::line(format_args!("{}", body.as_str().unwrap_or_default()))
             }
             // Texts and buffers in JSON's form for them.
-            _ => writeln!(
-                out,
+            _ => out::line(format_args!(
                 "{}",
                 body.to_value::<serde_json::Value>().map_err(Failure::remote)?
-            ),
+            )),
         };
-        written
-            .and_then(|()| out.flush())
-            .context("cannot write to stdout")
-            .map_err(Failure::local)?;
+        written.context("cannot write to stdout").map_err(Failure::local)?;
         self.left = self.left.map(|left| left.saturating_sub(1));
         Ok(self.left != Some(0))
     }

@@ -18,14 +18,22 @@ pub(crate) async fn run() -> Result<(), Failure> {
     play().await.map_err(Failure::local)
 }
 
+/// `println!` that does not mind when nobody reads any more.
+macro_rules! say {
+    ($($text:tt)*) => {
+        // A terminal that takes no more lines is no reason to stop proving.
+        drop(crate::out::line(format_args!($($text)*)))
+    };
+}
+
 /// A step of the play: what happens next.
 fn scene(title: &str) {
-    println!("\n{title}");
+    say!("\n{title}");
 }
 
 /// Something that happened before our eyes.
 fn proved(what: impl std::fmt::Display) {
-    println!("  ✓ {what}");
+    say!("  ✓ {what}");
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -38,14 +46,14 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 async fn play() -> Result<()> {
-    println!("Two nodes on this machine, over TCP on 127.0.0.1. Nothing leaves it, nothing is stored.");
+    say!("Two nodes on this machine, over TCP on 127.0.0.1. Nothing leaves it, nothing is stored.");
 
     scene("Identities");
     let (alice, bob) = (KeyPair::generate()?, KeyPair::generate()?);
     let network = NetworkIdentifier::generate()?;
-    println!("  alice   {}", alice.public());
-    println!("  bob     {}", bob.public());
-    println!("  network {network} (made for this demo; whoever does not know it stays outside)");
+    say!("  alice   {}", alice.public());
+    say!("  bob     {}", bob.public());
+    say!("  network {network} (made for this demo; whoever does not know it stays outside)");
 
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?;
@@ -62,9 +70,9 @@ async fn play() -> Result<()> {
     scene("Strangers");
     strangers(&listener, address, &network, &bob).await?;
 
-    println!("\nThat is what runs in a node. Your own:\n");
-    println!("  handfast init && handfast serve");
-    println!("  handfast call ADDRESS whoami        in another terminal, with the address that serve printed");
+    say!("\nThat is what runs in a node. Your own:\n");
+    say!("  handfast init && handfast serve");
+    say!("  handfast call ADDRESS whoami        in another terminal, with the address that serve printed");
     Ok(())
 }
 
@@ -85,7 +93,7 @@ async fn shake_hands(
 
     let (hello, client) = Client::new(network, alice, bob.public()).hello(x25519::SecretKey::generate()?);
     let hello: [u8; 64] = travel(&mut at_alice, &mut at_bob, hello).await?;
-    println!(
+    say!(
         "  1 alice → bob   64 bytes {}   her ephemeral key, marked with the network identifier",
         hex(&hello)
     );
@@ -93,7 +101,7 @@ async fn shake_hands(
     proved("bob: whoever this is knows our network");
 
     let hello: [u8; 64] = travel(&mut at_bob, &mut at_alice, hello).await?;
-    println!(
+    say!(
         "  2 bob → alice   64 bytes {}   his ephemeral key, marked likewise",
         hex(&hello)
     );
@@ -101,7 +109,7 @@ async fn shake_hands(
     proved("alice: so does the other side; from here on the two share a secret that nobody recorded");
 
     let auth: [u8; 112] = travel(&mut at_alice, &mut at_bob, auth).await?;
-    println!(
+    say!(
         "  3 alice → bob  112 bytes {}   her name and signature, in a box that only bob can open",
         hex(&auth)
     );
@@ -111,7 +119,7 @@ async fn shake_hands(
 
     let (accept, bobs) = authenticated.accept()?;
     let accept: [u8; 80] = travel(&mut at_bob, &mut at_alice, accept).await?;
-    println!("  4 bob → alice   80 bytes {}   his signature: welcome", hex(&accept));
+    say!("  4 bob → alice   80 bytes {}   his signature: welcome", hex(&accept));
     let alices = client.receive(accept)?;
     ensure!(alices.peer == *bob.public(), "alice reached somebody else");
     ensure!(
@@ -275,8 +283,8 @@ async fn strangers(
         };
         let (seen, known) = tokio::try_join!(stranger, door)?;
         proved(format!("a stranger {who} is turned away"));
-        println!("      bob knows:     {known}");
-        println!("      stranger sees: {seen}");
+        say!("      bob knows:     {known}");
+        say!("      stranger sees: {seen}");
     }
     Ok(())
 }

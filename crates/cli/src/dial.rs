@@ -1,6 +1,6 @@
 //! From an address to an encrypted stream.
 
-use crate::{address::Address, args::Seed, exit::Failure, home::Home};
+use crate::{address::Address, args::Seed, exit::Failure, home::Home, socket::Socket};
 use anyhow::{Context, anyhow};
 use handfast_boxstream::tokio::BoxStream;
 use handfast_keys::{KeyPair, NetworkIdentifier};
@@ -41,9 +41,9 @@ pub(crate) async fn dial(
     address: &Address,
     network: &NetworkIdentifier,
     identity: &KeyPair,
-) -> Result<BoxStream<TcpStream>, Failure> {
+) -> Result<BoxStream<Socket>, Failure> {
     let place = (address.place.host.as_str(), address.place.port);
-    let mut tcp = match timeout(CONNECT, TcpStream::connect(place)).await {
+    let tcp = match timeout(CONNECT, TcpStream::connect(place)).await {
         Ok(Ok(tcp)) => tcp,
         Ok(Err(error)) => {
             return Err(Failure::connection(anyhow!(
@@ -58,10 +58,10 @@ pub(crate) async fn dial(
             )));
         }
     };
-    tcp.set_nodelay(true).map_err(Failure::connection)?;
-    let outcome = shs::tokio::connect(&mut tcp, network, identity, &address.key)
+    let mut socket = Socket::new(tcp).map_err(Failure::connection)?;
+    let outcome = shs::tokio::connect(&mut socket, network, identity, &address.key)
         .await
         .with_context(|| format!("the handshake with {address} failed"))
         .map_err(Failure::connection)?;
-    Ok(BoxStream::new(tcp, outcome.encrypt, outcome.decrypt))
+    Ok(BoxStream::new(socket, outcome.encrypt, outcome.decrypt))
 }

@@ -5,13 +5,16 @@ mod args;
 mod call;
 mod demo;
 mod dial;
+mod doors;
 mod example_api;
 mod exit;
 mod home;
 mod identity;
 mod listen;
+mod out;
 mod pipe;
 mod serve;
+mod socket;
 
 use args::{Args, Command};
 use clap::Parser;

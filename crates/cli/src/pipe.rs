@@ -1,15 +1,26 @@
 //! `handfast pipe`: an authenticated, encrypted netcat.
 
-use crate::{args, dial, exit::Failure, home::Home, listen};
+use crate::{
+    args, dial,
+    doors::Doorstep,
+    exit::Failure,
+    home::Home,
+    listen::{self, Client, Porter},
+    socket::Socket,
+};
 use anyhow::{Context, anyhow};
+use futures_util::{StreamExt, stream::FuturesUnordered};
 use handfast_boxstream::tokio::BoxStream;
 use tokio::{
     io::{AsyncRead, AsyncWrite, AsyncWriteExt, copy_buf},
-    net::TcpStream,
+    net::TcpListener,
 };
 
 /// What stdin gives at once at most: as much as the record layer seals for one system call.
 const CHUNK: usize = 64 * 1024;
+
+/// How many strangers may try to shake hands while the peer that is meant is awaited.
+const MAX_HANDSHAKES: usize = 256;
 
 pub(crate) async fn run(home: &Home, options: args::Pipe) -> Result<(), Failure> {
     let network = options.network.network;
@@ -18,18 +29,13 @@ pub(crate) async fn run(home: &Home, options: args::Pipe) -> Result<(), Failure>
             let identity = home.identity()?;
             let (listener, address) = listen::bind(&place, &identity).await?;
             eprintln!("listening {address}");
-            loop {
-                let (tcp, from) = listener.accept().await.map_err(Failure::local)?;
-                let allowed = |key: &_| options.allow.is_empty() || options.allow.contains(key);
-                // One stranger must not end the wait for the peer that is meant.
-                match listen::welcome(tcp, from, &network, &identity, allowed).await {
-                    Ok(client) => {
-                        eprintln!("connected {}", client.peer);
-                        break client.stream;
-                    }
-                    Err(error) => eprintln!("handfast: turned away {error}"),
-                }
-            }
+            let porter = Porter {
+                network,
+                identity,
+                doorstep: Doorstep::new(MAX_HANDSHAKES),
+                allowed: options.allow,
+            };
+            first_client(&listener, &porter).await?.stream
         }
         (None, Some(address)) => {
             let identity = dial::identity(home, &address, options.seed, options.anonymous)?;
@@ -43,15 +49,35 @@ pub(crate) async fn run(home: &Home, options: args::Pipe) -> Result<(), Failure>
     }
 }
 
+/// The first client that is let in. Handshakes run side by side, so that a stranger who stalls does not keep it out.
+async fn first_client(listener: &TcpListener, porter: &Porter) -> Result<Client, Failure> {
+    let mut handshakes = FuturesUnordered::new();
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => {
+                let (tcp, from) = accepted.context("cannot accept a connection").map_err(Failure::local)?;
+                handshakes.push(porter.welcome(tcp, from));
+            }
+            Some(result) = handshakes.next() => match result {
+                Ok(client) => {
+                    eprintln!("connected {}", client.peer);
+                    return Ok(client);
+                }
+                Err(error) => eprintln!("handfast: turned away {error}"),
+            },
+        }
+    }
+}
+
 /// Copies both ways until both ways have ended. The end of `input` says goodbye; a missing goodbye of the peer is an
 /// error, because what came before may be half of something.
 async fn transfer(
-    stream: BoxStream<TcpStream>,
+    stream: BoxStream<Socket>,
     input: impl AsyncRead + Unpin,
     mut output: impl AsyncWrite + Unpin,
 ) -> Result<(), Failure> {
     // What travels here is not muxrpc, so a stream that ends without a goodbye was cut, whatever its last bytes are.
-    let (mut reader, mut writer) = stream.strict().split_with(TcpStream::into_split);
+    let (mut reader, mut writer) = stream.strict().into_split();
     let send = async {
         let mut input = tokio::io::BufReader::with_capacity(CHUNK, input);
         copy_buf(&mut input, &mut writer).await.context("sending")?;

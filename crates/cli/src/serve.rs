@@ -1,8 +1,15 @@
 //! `handfast serve`: the example methods, for whoever shakes hands.
 
-use crate::{args, example_api, exit::Failure, home::Home, listen};
+use crate::{
+    args,
+    doors::{self, Doorstep},
+    example_api,
+    exit::Failure,
+    home::Home,
+    listen::{self, Porter},
+    out,
+};
 use anyhow::Context;
-use handfast_keys::{KeyPair, NetworkIdentifier};
 use handfast_mux::tokio::{Config, Peer, Router, connection_with};
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{
@@ -11,9 +18,6 @@ use tokio::{
     task::JoinSet,
 };
 
-/// How many connections may be open at once, handshakes included: each costs a file, of which a process commonly may
-/// have 1024.
-const MAX_CONNECTIONS: usize = 900;
 /// How long a graceful end may take before connections are cut.
 const CLOSE: Duration = Duration::from_secs(5);
 
@@ -24,23 +28,25 @@ pub(crate) async fn run(home: &Home, options: args::Serve) -> Result<(), Failure
     for place in &options.listen {
         listeners.push(listen::bind(place, &identity).await?);
     }
+    let capacity = doors::capacity();
     let node = Arc::new(Node {
-        network,
         api: example_api::router(*identity.public()),
-        identity,
-        places: Arc::new(Semaphore::new(MAX_CONNECTIONS)),
+        porter: Porter {
+            network,
+            identity,
+            doorstep: Doorstep::new(capacity),
+            allowed: Vec::new(),
+        },
+        rooms: Arc::new(Semaphore::new(capacity)),
         closing: watch::channel(false).0,
     });
+    let mut stop = Stop::new()?;
     let mut accepting = JoinSet::new();
     for (listener, address) in listeners {
-        println!("listening {address}");
+        out::line(format_args!("listening {address}")).map_err(Failure::local)?;
         accepting.spawn(accept(node.clone(), listener));
     }
-    tokio::select! {
-        signal = stop_signal() => signal?,
-        // Accepting ends only with an error of the operating system.
-        Some(Ok(Err(error))) = accepting.join_next() => return Err(Failure::local(error)),
-    }
+    stop.wait().await;
     accepting.abort_all();
     eprintln!("closing; Ctrl-C again ends at once");
     node.closing.send_replace(true);
@@ -48,22 +54,20 @@ pub(crate) async fn run(home: &Home, options: args::Serve) -> Result<(), Failure
         // Every connection holds a receiver until it has ended.
         () = node.closing.closed() => Ok(()),
         () = tokio::time::sleep(CLOSE) => Ok(()),
-        signal = stop_signal() => signal,
+        () = stop.wait() => Ok(()),
     }
 }
 
 struct Node {
-    network: NetworkIdentifier,
-    identity: KeyPair,
+    porter: Porter,
     api: Router,
-    places: Arc<Semaphore>,
+    /// One permit for each connection that came in.
+    rooms: Arc<Semaphore>,
     closing: watch::Sender<bool>,
 }
 
-async fn accept(node: Arc<Node>, listener: TcpListener) -> anyhow::Result<()> {
+async fn accept(node: Arc<Node>, listener: TcpListener) {
     loop {
-        // Waiting for a place leaves further clients in the operating system's queue.
-        let place = node.places.clone().acquire_owned().await?;
         let (tcp, from) = match listener.accept().await {
             Ok(accepted) => accepted,
             Err(error) => {
@@ -79,7 +83,6 @@ async fn accept(node: Arc<Node>, listener: TcpListener) -> anyhow::Result<()> {
                 Ok(()) => tracing::info!(%from, "closed"),
                 Err(error) => tracing::info!(%from, "{error:#}"),
             }
-            drop(place);
         });
     }
 }
@@ -90,11 +93,11 @@ async fn serve(
     from: SocketAddr,
     mut closing: watch::Receiver<bool>,
 ) -> anyhow::Result<()> {
-    let welcome = listen::welcome(tcp, from, &node.network, &node.identity, |_| true);
     let client = tokio::select! {
-        client = welcome => client?,
+        client = node.porter.welcome(tcp, from) => client?,
         _ = closing.wait_for(|&closing| closing) => return Ok(()),
     };
+    let _room = node.rooms.try_acquire().context("no room for one more connection")?;
     tracing::info!(%from, peer = %client.peer, "connected");
     let mut config = Config::default();
     config.peer = Some(client.peer);
@@ -118,17 +121,39 @@ async fn close_when(peer: Peer, mut closing: watch::Receiver<bool>) {
     }
 }
 
-/// Resolves on Ctrl-C, and on the signal with which service managers end a program.
-async fn stop_signal() -> Result<(), Failure> {
+/// Ctrl-C, and the signal with which service managers end a program.
+struct Stop {
     #[cfg(unix)]
-    {
+    signals: [tokio::signal::unix::Signal; 2],
+}
+
+impl Stop {
+    /// Begins to listen: from now on the signals do not end the program by themselves.
+    #[cfg(unix)]
+    fn new() -> Result<Self, Failure> {
         use tokio::signal::unix::{SignalKind, signal};
-        let mut terminate = signal(SignalKind::terminate()).map_err(Failure::local)?;
+        let listen = |kind| signal(kind).map_err(Failure::local);
+        Ok(Self {
+            signals: [listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?],
+        })
+    }
+
+    #[cfg(unix)]
+    async fn wait(&mut self) {
+        let [interrupt, terminate] = &mut self.signals;
         tokio::select! {
-            result = tokio::signal::ctrl_c() => result.map_err(Failure::local),
-            _ = terminate.recv() => Ok(()),
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
         }
     }
+
     #[cfg(not(unix))]
-    tokio::signal::ctrl_c().await.map_err(Failure::local)
+    fn new() -> Result<Self, Failure> {
+        Ok(Self {})
+    }
+
+    #[cfg(not(unix))]
+    async fn wait(&mut self) {
+        let _ = tokio::signal::ctrl_c().await;
+    }
 }

@@ -309,6 +309,46 @@ fn ctrl_c_ends_serving_gracefully_and_open_calls_see_an_orderly_end() {
 }
 
 #[test]
+fn strangers_that_hold_every_place_at_the_door_do_not_keep_honest_peers_out() {
+    let dir = initialised();
+    let mut server = Command::new("sh")
+        .args([
+            "-c",
+            "ulimit -n 256 && exec \"$0\" \"$@\"",
+            env!("CARGO_BIN_EXE_handfast"),
+            "--dir",
+        ])
+        .arg(dir.path())
+        .args(["serve", "--listen", "net:127.0.0.1:0", "--network", NETWORK])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(server.stdout.take().unwrap())
+        .read_line(&mut line)
+        .unwrap();
+    let address = line.trim().strip_prefix("listening ").unwrap().to_owned();
+    let served = Served {
+        child: server,
+        address,
+        dir,
+    };
+    let place = served.address.strip_prefix("net:").unwrap().split('~').next().unwrap();
+    let mut held = Vec::new();
+    for _ in 0..400 {
+        let mut stranger = std::net::TcpStream::connect(place).unwrap();
+        // Some are sent away at once to make room, so writing may fail.
+        let _ = stranger.write_all(&[0; 30]);
+        held.push(stranger);
+    }
+    for _ in 0..5 {
+        printed(&served.call(&["add", "1", "2"]), 0);
+    }
+    drop(held);
+}
+
+#[test]
 fn pipe_carries_bytes_both_ways_and_ends_when_both_have_ended() {
     let dir = initialised();
     let big: Vec<u8> = (0..1_000_000u32).flat_map(|i| i.to_le_bytes()).collect();
@@ -421,4 +461,20 @@ fn help_teaches() {
         assert!(help.contains(word), "{word} is missing: {help}");
     }
     assert!(printed(&run(dir.path(), &["call", "--help"]), 0).contains("handfast call ADDRESS count 5"));
+}
+
+#[test]
+fn a_reader_that_has_seen_enough_ends_the_program_quietly() {
+    let served = Served::start();
+    let mut child = program(served.dir.path())
+        .args(["call", &served.address, "--network", NETWORK, "clock", "10"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut out = BufReader::new(child.stdout.take().unwrap());
+    out.read_line(&mut String::new()).unwrap();
+    drop(out);
+    let ended = child.wait_with_output().unwrap();
+    assert_eq!((ended.status.code(), text(&ended.stderr).as_str()), (Some(0), ""));
 }

@@ -1,4 +1,12 @@
-#![doc = include_str!("../README.md")]
+// The example on the page uses all of it.
+#![cfg_attr(
+    all(feature = "shs", feature = "boxstream", feature = "mux", feature = "tokio"),
+    doc = include_str!("../README.md")
+)]
+#![cfg_attr(
+    not(all(feature = "shs", feature = "boxstream", feature = "mux", feature = "tokio")),
+    doc = "Handfast with some features switched off; see the crate page."
+)]
 
 #[cfg(feature = "boxstream")]
 pub use handfast_boxstream as boxstream;

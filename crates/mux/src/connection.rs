@@ -300,7 +300,9 @@ impl Connection {
                 Err(refusal) => refusal,
             }
         };
-        let stream = self.streams.insert(number, CallType::Duplex, Role::Callee);
+        // The application never hears of this stream, nor of its end.
+        let stream = self.streams.insert(number, CallType::Source, Role::Callee);
+        self.streams.expect_nothing(stream);
         self.end_with(stream, &refusal.to_body(), false);
         Event::Quiet
     }

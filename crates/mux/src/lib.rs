@@ -1,6 +1,13 @@
-//! packet-stream and muxrpc: multiplexed calls and streams over one connection.
-#![doc = "x"]
+#![cfg_attr(feature = "tokio", doc = include_str!("../README.md"))]
+#![cfg_attr(
+    not(feature = "tokio"),
+    doc = "packet-stream and muxrpc without I/O; see [`Connection`]."
+)]
+
 mod args;
+#[cfg(feature = "_check")]
+#[doc(hidden)]
+pub mod check;
 mod connection;
 mod error;
 mod json;

@@ -12,6 +12,10 @@ use crate::Error;
 /// turning a body into millions of little strings.
 pub(crate) const MAX_PARTS: usize = 32;
 
+/// Longest name that is accepted from a peer, in bytes of its JSON text. Errors repeat the name, and their size must not be
+/// the caller's choice.
+pub(crate) const MAX_LENGTH: usize = 1024;
+
 /// The name of a method: parts that walk the nested manifest, written joined by dots, as in `blobs.get`.
 ///
 /// On the wire it is an array of parts, or a plain string, which is one part even if it holds dots.

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use crate::method::MAX_PARTS;
+use crate::method::{MAX_LENGTH, MAX_PARTS};
 use crate::{Body, BodyKind, CallType, MethodName, RemoteError, json};
 
 /// Longest part of a bad request that the error answer quotes, in bytes. JavaScript quotes all of it; a limit keeps the
@@ -96,6 +96,9 @@ fn parts(body: &Body) -> Result<(MethodName, Bytes, Option<&RawValue>), RemoteEr
 }
 
 fn method_name(text: &str) -> Option<MethodName> {
+    if text.len() > MAX_LENGTH {
+        return None;
+    }
     let text = json::without_lone_surrogates(text.as_bytes());
     if let Ok(name) = serde_json::from_slice::<Cow<'_, str>>(&text) {
         return Some(MethodName::plain(name));

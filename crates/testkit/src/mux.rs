@@ -7,6 +7,7 @@ use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, future, stream};
 use handfast_mux::tokio::{Context, Incoming, Router};
 use handfast_mux::{Body, RemoteError};
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 /// What the sinks of the [`api`] saw last: `{"err":null,"ary":[…]}`, as the JavaScript peers report it.
@@ -22,13 +23,7 @@ pub fn api_and_seen() -> (Router, Seen) {
     let seen = Seen::default();
     let collected = seen.clone();
     let router = Router::new()
-        .call_raw("echo", |_cx, args: Bytes| async move {
-            let list: Vec<Value> = echo_args(&args)?;
-            match <[Value; 1]>::try_from(list) {
-                Ok([only]) => Ok(Body::from_value(&only)?),
-                Err(list) => Ok(Body::from_value(&list)?),
-            }
-        })
+        .call_raw("echo", |_cx, args: Bytes| async move { echo(&args) })
         .sync("sum", |_cx, (a, b): (i64, i64)| Ok(a + b))
         .sync("boom", |_cx, ()| {
             Err::<(), _>(RemoteError::named("TypeError", "boom sync"))
@@ -88,10 +83,18 @@ pub fn api_and_seen() -> (Router, Seen) {
     (router, seen)
 }
 
-fn echo_args(args: &[u8]) -> Result<Vec<Value>, RemoteError> {
+/// One argument comes back as it is, several come back as a list; objects keep the order of their fields.
+fn echo(args: &[u8]) -> Result<Body, RemoteError> {
     // Wrapped once more, the list is the first argument.
     let wrapped = [b"[", args, b"]"].concat();
-    handfast_mux::args_from_json(&wrapped)
+    let list: Vec<Box<RawValue>> = handfast_mux::args_from_json(&wrapped)?;
+    match <[Box<RawValue>; 1]>::try_from(list) {
+        Ok([only]) => match serde_json::from_str::<String>(only.get()) {
+            Ok(text) => Ok(Body::string(text)),
+            Err(_) => Ok(Body::from_value(&only)?),
+        },
+        Err(list) => Ok(Body::from_value(&list)?),
+    }
 }
 
 async fn collect(seen: Seen, mut items: Incoming<Value>) -> Result<(), RemoteError> {

@@ -31,7 +31,6 @@ exports.run = async function (dial, { serves, bootstraps, only }) {
   }
   for (const c of cases.calls) {
     if (c.serves && c.serves !== serves) continue
-    if (c.calls && c.calls !== 'js') continue
     const own = c.own && await dial()
     say('result', { case: c.name, outcome: await withTimeout(call((own || connection).rpc, c)) })
     if (own) own.destroy()

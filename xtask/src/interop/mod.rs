@@ -10,6 +10,8 @@
 //!              report.rs          one line for each pair, docs/src/interop.md, the counts
 //! ```
 
+pub(crate) mod node;
+
 #[cfg(feature = "ours")]
 mod cases;
 #[cfg(feature = "ours")]
@@ -24,20 +26,21 @@ mod suites;
 use anyhow::Result;
 
 /// What `cargo xtask interop` can be told.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Default, clap::Args)]
 pub(crate) struct Args {
     /// Do not write docs/src/interop.md, but fail if it is not what would be written.
     #[arg(long)]
-    check: bool,
+    pub(crate) check: bool,
 
     /// Run only pairs whose line contains this text; nothing is written then.
     #[arg(long, value_name = "TEXT", conflicts_with = "check")]
-    only: Option<String>,
+    pub(crate) only: Option<String>,
 }
 
 /// Runs all pairs. Installs the JavaScript packages first if need be.
 #[cfg(feature = "ours")]
 pub(crate) fn run(args: &Args) -> Result<()> {
+    node::install(node::PROJECTS)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     // Dropping the futures kills the peers; that happens before the runtime ends, whichever of them comes first.
     runtime.block_on(async {
@@ -48,42 +51,18 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     })
 }
 
-/// Runs this program again with the crates that it is to try linked in. See the feature `ours`.
 #[cfg(not(feature = "ours"))]
 pub(crate) fn run(args: &Args) -> Result<()> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let mut command = std::process::Command::new(cargo);
-    command.args([
-        "run",
-        "--quiet",
-        "--package",
-        "xtask",
-        "--features",
-        "ours",
-        "--",
-        "interop",
-    ]);
-    command.args(args.check.then_some("--check"));
-    command.args(args.only.iter().flat_map(|text| ["--only", text.as_str()]));
-    #[cfg(unix)]
-    {
-        // Replaced, not started: a signal then reaches the process that has peers to stop.
-        let error = std::os::unix::process::CommandExt::exec(&mut command);
-        Err(anyhow::Error::new(error).context("cannot start cargo"))
-    }
-    #[cfg(not(unix))]
-    {
-        let status = command.status()?;
-        anyhow::ensure!(status.success(), "the run failed: {status}");
-        Ok(())
-    }
+    let mut arguments = vec!["interop"];
+    arguments.extend(args.check.then_some("--check"));
+    arguments.extend(args.only.iter().flat_map(|text| ["--only", text.as_str()]));
+    crate::shell::run(&mut crate::shell::with_ours(&arguments))
 }
 
 #[cfg(feature = "ours")]
 async fn run_all(args: &Args) -> Result<()> {
     use futures_util::StreamExt as _;
 
-    peers::install().await?;
     let suites = suites::all(args.only.as_deref()).await?;
     // Most of the time is spent waiting for delayed acknowledgements and starting programs, so a few run side by side.
     let mut running = futures_util::stream::iter(suites).buffered(suites::AT_ONCE);

@@ -1,17 +1,14 @@
-//! The JavaScript peers: their packages, and their processes.
+//! The processes of the peers. What they are made of, `node.rs` installs.
 
+use super::node;
 use anyhow::{Context as _, Result, bail};
 use serde_json::Value;
 use std::collections::VecDeque;
-use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
-
-/// The npm projects, each with a lock file of its own: releases that cannot live in one tree.
-const PROJECTS: [&str; 3] = ["core", "mux6", "stack6"];
 
 /// How long a peer may say nothing. Its own deadline for a case is a quarter of this, so that this one tells of a peer that
 /// hangs as a whole.
@@ -19,65 +16,6 @@ const SILENCE: Duration = Duration::from_secs(60);
 
 /// How many lines of a peer's standard error are kept, to be shown when it fails.
 const KEPT_LINES: usize = 30;
-
-/// The root of the workspace.
-pub(crate) fn root() -> PathBuf {
-    // `cargo run` names the manifest's directory at run time; a binary started by hand falls back to where it was built.
-    let xtask = std::env::var_os("CARGO_MANIFEST_DIR").unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
-    Path::new(&xtask).parent().map(Path::to_path_buf).unwrap_or_default()
-}
-
-fn folder() -> PathBuf {
-    root().join("xtask").join("peers")
-}
-
-/// Installs the packages of every project whose `node_modules` is missing or older than its lock file.
-pub(crate) async fn install() -> Result<()> {
-    for project in PROJECTS {
-        let folder = folder().join(project);
-        let age = |file: &str| std::fs::metadata(folder.join(file)).and_then(|metadata| metadata.modified());
-        // npm writes this file last.
-        let installed = age("node_modules/.package-lock.json");
-        if installed.is_ok_and(|installed| age("package-lock.json").is_ok_and(|locked| locked <= installed)) {
-            continue;
-        }
-        println!("installing the JavaScript packages of xtask/peers/{project}");
-        let npm = Command::new("npm")
-            .arg("ci")
-            .current_dir(&folder)
-            .stdin(Stdio::null())
-            .kill_on_drop(true)
-            .output();
-        let output = npm
-            .await
-            .context("cannot start npm; the peers need Node.js 18 or newer with npm")?;
-        if !output.status.success() {
-            bail!(
-                "npm ci failed in xtask/peers/{project}:\n{}",
-                String::from_utf8_lossy(&output.stderr).trim()
-            );
-        }
-    }
-    Ok(())
-}
-
-/// The version of a package that a project's lock file pins.
-pub(crate) fn version(project: &str, package: &str) -> Result<String> {
-    let path = folder().join(project).join("package-lock.json");
-    let lock: Value = serde_json::from_slice(&std::fs::read(&path)?)?;
-    let version = lock
-        .pointer(&format!("/packages/node_modules~1{package}/version"))
-        .and_then(Value::as_str);
-    Ok(version
-        .with_context(|| format!("{package} is not pinned in {}", path.display()))?
-        .to_owned())
-}
-
-/// The text of `cases.json`.
-pub(crate) fn cases_text() -> Result<String> {
-    let path = folder().join("cases.json");
-    std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))
-}
 
 /// One running script. Dropping it kills the process; should this program itself be killed, the script sees its standard
 /// input end and leaves by itself.
@@ -93,7 +31,7 @@ impl Peer {
     /// Starts a script of `xtask/peers` with `--name value` pairs.
     pub(crate) fn script(script: &str, options: &[(&str, &str)]) -> Result<Self> {
         let mut command = Command::new("node");
-        command.arg(folder().join(script));
+        command.arg(node::folder().join(script));
         for (name, value) in options {
             command.arg(format!("--{name}")).arg(value);
         }

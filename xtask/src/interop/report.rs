@@ -1,8 +1,8 @@
 //! What came out: lines on standard output, counts, and docs/src/interop.md.
 
 use super::cases::Verdict;
-use super::peers;
 use super::suites::{Direction, Group, List};
+use crate::shell;
 use anyhow::{Context as _, Result, bail};
 use std::fmt::Write as _;
 
@@ -43,7 +43,7 @@ pub(super) fn count(groups: &[Group]) -> (usize, usize) {
 /// # Errors
 /// If the page cannot be written, or with `check` is not what it should be.
 pub(super) fn write(groups: &[Group], check: bool) -> Result<()> {
-    let path = peers::root().join(PAGE);
+    let path = shell::root().join(PAGE);
     let page = page(groups);
     if !check {
         if let Some(folder) = path.parent() {

@@ -115,6 +115,13 @@ impl Streams {
             .filter(|stream| stream.serial == id.serial)
     }
 
+    /// Nobody is to be told of what becomes of the stream.
+    pub(super) fn expect_nothing(&mut self, id: StreamId) {
+        if let Some(stream) = self.get_mut(id) {
+            stream.expecting_end = false;
+        }
+    }
+
     pub(super) fn contains(&self, id: StreamId) -> bool {
         self.get(id).is_some()
     }

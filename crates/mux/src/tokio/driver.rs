@@ -401,6 +401,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         self.work.get_or_insert_default().push(work);
     }
 
+    fn start_waiting_calls(&mut self, cx: &mut TaskContext<'_>) {
+        while self.running_calls < self.link.config.max_running_calls
+            && let Some((request, reply)) = self.waiting.pop_front()
+        {
+            self.waiting_bytes -= request.args.len();
+            self.start_call(request, reply, cx);
+        }
+    }
+
     fn run_handlers(&mut self, cx: &mut TaskContext<'_>) -> bool {
         let mut progress = false;
         while let Some(work) = &mut self.work {
@@ -409,10 +418,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                     progress = true;
                     self.running_calls -= usize::from(was_call);
                     self.running_streams -= usize::from(!was_call);
-                    if was_call && let Some((request, reply)) = self.waiting.pop_front() {
-                        self.waiting_bytes -= request.args.len();
-                        self.start_call(request, reply, cx);
-                    }
+                    self.start_waiting_calls(cx);
                 }
                 Poll::Ready(None) => self.work = None,
                 Poll::Pending => break,
@@ -500,10 +506,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             }
             Stage::Talking if due => {
                 // Open work has had its time: the goodbye is said over its head.
-                self.link.with(|state| {
-                    state.connection.goodbye();
-                    state.fail_work(&Error::Closing);
-                });
+                self.link
+                    .with(|state| state.abort("what was open did not end within the close timeout".into()));
                 Ok(true)
             }
             Stage::Talking => Ok(false),

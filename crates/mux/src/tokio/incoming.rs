@@ -145,13 +145,24 @@ impl Source {
         }
     }
 
-    /// The same items, read as values of type `T`.
+    /// The same items, read as values of type `T`. Items that have come already are kept.
     pub fn typed<T: DeserializeOwned>(self) -> Source<T> {
         Source {
             queue: self.queue,
             read: |body| body.to_value(),
             _abort: self._abort,
         }
+    }
+}
+
+impl<T> Source<T> {
+    /// Aborts the stream with an error that the peer sees; dropping it aborts without one.
+    pub fn fail(self, error: &RemoteError) {
+        let (link, id) = (&self.queue.link, self.queue.id);
+        link.with(|state| {
+            state.connection.end_with_error(id, error);
+            state.wake_driver();
+        });
     }
 }
 

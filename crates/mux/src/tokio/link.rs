@@ -36,7 +36,7 @@ pub(super) struct State {
     /// How the connection ended.
     ended: Option<Result<(), Error>>,
     /// Why this end cut the connection, for the work that was open.
-    pub(super) abort_reason: Option<Arc<str>>,
+    abort_reason: Option<Arc<str>>,
     driver: Parking,
     /// Woken once the lock is released.
     wakes: Vec<Waker>,
@@ -398,6 +398,16 @@ impl State {
             none => *none = Some(cx.waker().clone()),
         }
         (stream.cancelled, stream.lingering)
+    }
+
+    /// Says goodbye at once; open work fails for this reason.
+    pub(super) fn abort(&mut self, reason: Arc<str>) {
+        if self.ended.is_none() && !self.connection.has_parted() {
+            self.abort_reason = Some(reason.clone());
+            self.connection.goodbye();
+            self.fail_work(&Error::Aborted(reason));
+            self.wake_driver();
+        }
     }
 
     /// All open work fails: the goodbye has been said, or the connection is cut.

@@ -139,15 +139,7 @@ impl Peer {
     /// Closes at once: says goodbye, and everything that is open on this end fails with [`Error::Aborted`].
     pub fn abort(&self, reason: impl Into<String>) {
         let reason: Arc<str> = reason.into().into();
-        self.link.with(|state| {
-            if state.ended().is_some() {
-                return;
-            }
-            state.abort_reason.get_or_insert_with(|| reason.clone());
-            state.connection.goodbye();
-            state.fail_work(&Error::Aborted(reason));
-            state.wake_driver();
-        });
+        self.link.with(|state| state.abort(reason));
     }
 
     /// Waits until the connection has ended, whoever ended it.

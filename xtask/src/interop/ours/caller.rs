@@ -108,23 +108,30 @@ async fn call(peer: &Peer, case: &Call) -> Result<Value> {
     let args = serde_json::to_string(&case.args.iter().map(argument).collect::<Vec<_>>())?;
     match case.kind {
         CallType::Sync | CallType::Async => Ok(answer(peer.call_raw(&method, args).await)),
-        CallType::Source => Ok(read(peer.source_raw(&method, args).await?, case.take).await),
+        CallType::Source => Ok(read(peer.source_raw(&method, args).await?, case.take, case.abort.as_deref()).await),
         CallType::Sink => write(peer.sink_raw(&method, args).await?, case).await,
         CallType::Duplex => duplex(peer.duplex_raw(&method, args).await?, case).await,
     }
 }
 
-/// Reads to the end; or `take` items, then gives up.
-async fn read(mut source: Source, take: Option<usize>) -> Value {
+/// Reads to the end; or `take` items, then gives up, and says why if `abort` does.
+async fn read(mut source: Source, take: Option<usize>, abort: Option<&str>) -> Value {
     let mut items = Vec::new();
     while take.is_none_or(|take| items.len() < take) {
         match source.next().await {
             Some(Ok(item)) => items.push(body_summary(&item)),
             Some(Err(error)) => return json!({ "items": items, "error": failure(&error) }),
-            None => break,
+            None => return json!({ "items": items, "end": true }),
         }
     }
-    json!({ "items": items, "end": true })
+    // That the far side hears of it is another case.
+    match abort {
+        Some(reason) => {
+            source.fail(&RemoteError::new(reason));
+            json!({ "items": items, "error": { "name": "Error", "message": reason } })
+        }
+        None => json!({ "items": items, "end": true }),
+    }
 }
 
 async fn write(mut sink: Outgoing, case: &Call) -> Result<Value> {
@@ -178,7 +185,7 @@ async fn duplex((mut sink, source): (Outgoing, Source), case: &Call) -> Result<V
         anyhow::Ok(None)
     };
     // What is kept open stays so until the reader has its end.
-    let (_sink, outcome) = tokio::join!(sending, read(source, case.take));
+    let (_sink, outcome) = tokio::join!(sending, read(source, case.take, case.abort.as_deref()));
     Ok(outcome)
 }
 
@@ -198,8 +205,9 @@ async fn play_scene(connection: Connection, how: &str) -> Result<Value> {
             json!({ "value": values(answers) })
         }
         "bothWays" => {
-            let source =
-                async { Ok::<_, Error>(read(peer.source_raw(&"test.count".parse()?, "[50]").await?, None).await) };
+            let source = async {
+                Ok::<_, Error>(read(peer.source_raw(&"test.count".parse()?, "[50]").await?, None, None).await)
+            };
             let echoes = join_all((0..20).map(|i| unary("test.echo", json!([i]))));
             let (back, source, echoes) = tokio::join!(unary("test.callBack", json!([20])), source, echoes);
             json!({ "back": back, "source": source?, "echoes": values(echoes) })

@@ -1,8 +1,9 @@
 //! muxrpc: every kind of call, end, error, abort and close, over the bare socket and through secret-stack.
 
 use super::super::cases::{Cases, Make, Pair, Verdict};
+use super::super::node;
 use super::super::ours::{Carrier, Cut, Dial, Server, play};
-use super::super::peers::{self, Peer, text};
+use super::super::peers::{Peer, text};
 use super::{Add, CLIENT_SEED, Direction, List, NETWORK, SERVER_SEED, Title, base64, hex, identity};
 use anyhow::{Context as _, Result};
 use handfast_keys::PublicKey;
@@ -44,7 +45,7 @@ const PEERS: [Theirs; 4] = [
 pub(super) fn add(add: &mut Add<'_>) -> Result<()> {
     for theirs in PEERS {
         let package = if theirs.stack { "secret-stack" } else { "muxrpc" };
-        let peer = format!("{package} {}", peers::version(theirs.project, package)?);
+        let peer = format!("{package} {}", node::version(theirs.project, package)?);
         let title = |direction| Title {
             peer: peer.clone(),
             list: List::Calls,

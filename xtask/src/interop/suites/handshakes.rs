@@ -1,8 +1,9 @@
 //! Secret Handshake and Box Stream: who gets in, bytes there and back, and how streams end.
 
 use super::super::cases::Verdict;
+use super::super::node;
 use super::super::ours::{Ending, Heard, dial_echo, serve_echo};
-use super::super::peers::{self, Peer, text};
+use super::super::peers::{Peer, text};
 use super::{Add, CLIENT_SEED, Direction, List, NETWORK, SERVER_SEED, Title, hex, identity};
 use anyhow::{Context as _, Result};
 use handfast_keys::{NetworkIdentifier, PublicKey};
@@ -101,8 +102,8 @@ fn cases() -> Vec<Case> {
 
 pub(super) fn add(add: &mut Add<'_>) -> Result<()> {
     let (shs, boxes) = (
-        peers::version("core", "secret-handshake")?,
-        peers::version("core", "pull-box-stream")?,
+        node::version("core", "secret-handshake")?,
+        node::version("core", "pull-box-stream")?,
     );
     let peer = format!("secret-handshake {shs} and pull-box-stream {boxes}");
     let title = |direction| Title {

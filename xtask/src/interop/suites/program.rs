@@ -1,9 +1,11 @@
 //! The program `handfast` against nodes of secret-stack: its exit codes and its lines, and what it serves.
 
 use super::super::cases::Verdict;
-use super::super::peers::{self, Peer};
+use super::super::node;
+use super::super::peers::Peer;
 use super::calls::{Serving, serve_stack};
 use super::{Add, CLIENT_SEED, Direction, List, NETWORK, SERVER_SEED, Title, base64, hex, identity};
+use crate::shell;
 use anyhow::{Context as _, Result, bail};
 use handfast_keys::secret_file;
 use serde_json::{Value, json};
@@ -18,8 +20,8 @@ use tokio::sync::OnceCell;
 const DEADLINE: Duration = Duration::from_secs(60);
 
 pub(super) fn add(add: &mut Add<'_>) -> Result<()> {
-    let stack = format!("secret-stack {}", peers::version("core", "secret-stack")?);
-    let with_ping = format!("{stack} and pull-ping {}", peers::version("core", "pull-ping")?);
+    let stack = format!("secret-stack {}", node::version("core", "secret-stack")?);
+    let with_ping = format!("{stack} and pull-ping {}", node::version("core", "pull-ping")?);
     let title = |peer: &str, direction| Title {
         peer: peer.to_owned(),
         list: List::Program,
@@ -44,7 +46,7 @@ async fn program() -> Result<&'static Path> {
             "json-render-diagnostics",
         ]);
         build
-            .current_dir(peers::root())
+            .current_dir(shell::root())
             .stdin(Stdio::null())
             .stderr(Stdio::inherit())
             .kill_on_drop(true);

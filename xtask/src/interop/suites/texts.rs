@@ -1,7 +1,8 @@
 //! References and secret files, exchanged with ssb-ref, ssb-uri2 and ssb-keys.
 
 use super::super::cases::Verdict;
-use super::super::peers::{self, Peer, text};
+use super::super::node;
+use super::super::peers::{Peer, text};
 use super::{Add, Direction, List, Title, identity};
 use anyhow::{Context as _, Result};
 use handfast_keys::{BlobId, CloakedId, FeedId, MessageId, secret_file};
@@ -18,7 +19,7 @@ fn samples() -> [[u8; 32]; 3] {
 }
 
 pub(super) fn add(add: &mut Add<'_>) -> Result<()> {
-    let version = |package: &str| Ok::<_, anyhow::Error>(format!("{package} {}", peers::version("core", package)?));
+    let version = |package: &str| Ok::<_, anyhow::Error>(format!("{package} {}", node::version("core", package)?));
     let references = format!("{} and {}", version("ssb-ref")?, version("ssb-uri2")?);
     let title = |peer| Title {
         peer,
