@@ -112,7 +112,7 @@ impl Cases {
             .calls
             .iter()
             .filter(|call| call.is_for(pair) && call.is_judged(pair))
-            .map(|call| (call.name.as_str(), expand(&call.expect)));
+            .map(|call| (call.name.as_str(), call.expect.clone()));
         let goodbye = std::iter::once((GOODBYE_AFTER_CALLS, json!({ "closed": true })));
         let scenes = self
             .together
@@ -121,7 +121,7 @@ impl Cases {
             .filter(|scene| scene.is_for(pair));
         calls
             .chain(goodbye)
-            .chain(scenes.map(|scene| (scene.name.as_str(), expand(&scene.expect))))
+            .chain(scenes.map(|scene| (scene.name.as_str(), scene.expect.clone())))
             .collect()
     }
 }
@@ -139,7 +139,7 @@ impl Verdict {
     pub(crate) fn new(name: &str, expected: &Value, outcome: Option<&Value>) -> Self {
         let complaint = match outcome {
             None => Some("no result".to_owned()),
-            Some(outcome) if outcome == expected => None,
+            Some(outcome) if matches(expected, outcome) => None,
             Some(outcome) => Some(format!("expected {}, got {}", shortened(expected), shortened(outcome))),
         };
         Self {
@@ -179,19 +179,24 @@ fn shortened(value: &Value) -> String {
     }
 }
 
-/// Writes out what an expectation abbreviates. Recipes of long values stay: outcomes name them by the same recipes.
-fn expand(expectation: &Value) -> Value {
-    match expectation {
-        Value::Object(fields) => match (fields.len(), fields.get("$count").and_then(Value::as_u64)) {
-            (1, Some(count)) => (0..count).collect(),
-            _ => fields
-                .iter()
-                .map(|(name, value)| (name.clone(), expand(value)))
-                .collect::<Map<_, _>>()
-                .into(),
-        },
-        Value::Array(items) => items.iter().map(expand).collect(),
-        other => other.clone(),
+/// Whether an outcome is what a case expects: `{"$any": […]}` is one of these, `{"$count": n}` the numbers below n. Recipes of
+/// long values stand for themselves, because outcomes name such values by the same recipes.
+pub(crate) fn matches(expected: &Value, outcome: &Value) -> bool {
+    if let Some(choices) = expected.get("$any").and_then(Value::as_array) {
+        return choices.iter().any(|choice| matches(choice, outcome));
+    }
+    if let Some(count) = expected.get("$count").and_then(Value::as_u64) {
+        return *outcome == (0..count).collect::<Value>();
+    }
+    match (expected, outcome) {
+        (Value::Array(expected), Value::Array(outcome)) => {
+            expected.len() == outcome.len() && expected.iter().zip(outcome).all(|(e, o)| matches(e, o))
+        }
+        (Value::Object(expected), Value::Object(outcome)) => {
+            let found = |(name, value)| outcome.get(name).is_some_and(|other| matches(value, other));
+            expected.len() == outcome.len() && expected.iter().all(found)
+        }
+        _ => expected == outcome,
     }
 }
 
@@ -241,5 +246,47 @@ fn named(kind: &str, length: usize, intact: bool) -> Value {
         json!({ kind: length })
     } else {
         json!({ kind: length, "damaged": true })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_outcome_matches_in_every_field() {
+        assert!(matches(&json!({ "value": 1 }), &json!({ "value": 1 })));
+        assert!(!matches(&json!({ "value": 1 }), &json!({ "value": 1, "late": true })));
+        assert!(!matches(
+            &json!({ "items": [1], "end": true }),
+            &json!({ "items": [1] })
+        ));
+    }
+
+    #[test]
+    fn alternatives_and_counts_are_understood_at_any_depth() {
+        let expected = json!({ "items": { "$count": 3 }, "end": { "$any": [true, "gone"] } });
+        assert!(matches(&expected, &json!({ "items": [0, 1, 2], "end": "gone" })));
+        assert!(!matches(&expected, &json!({ "items": [0, 2, 1], "end": true })));
+        assert!(!matches(&expected, &json!({ "items": [0, 1, 2], "end": false })));
+    }
+
+    #[test]
+    fn a_missing_result_and_a_surplus_one_are_failures() {
+        let results = vec![("b".to_owned(), json!(1)), ("c".to_owned(), json!(1))];
+        let verdicts = Verdict::all([("a", json!(1)), ("b", json!(1))], results);
+        let failed: Vec<&str> = verdicts
+            .iter()
+            .filter(|verdict| verdict.complaint.is_some())
+            .map(|verdict| verdict.name.as_str())
+            .collect();
+        assert_eq!(failed, ["a", "c"]);
+    }
+
+    #[test]
+    fn a_damaged_value_is_not_named_by_its_recipe() {
+        assert_eq!(bytes_summary(&pattern(300)), json!({ "$bytes": 300 }));
+        assert_ne!(bytes_summary(&[0; 300]), json!({ "$bytes": 300 }));
+        assert_ne!(text_summary(&"y".repeat(300)), json!({ "$text": 300 }));
     }
 }

@@ -2,10 +2,12 @@
 
 use crate::shell;
 use anyhow::{Context as _, Result};
+#[cfg(feature = "ours")]
 use serde_json::Value;
 use std::path::PathBuf;
 
 /// Every project of pinned packages.
+#[cfg(feature = "ours")]
 pub(crate) const PROJECTS: &[&str] = &["core", "mux6", "stack6"];
 
 /// The folder of scripts and projects.
@@ -42,6 +44,7 @@ fn npm() -> &'static str {
 }
 
 /// The pinned version of a package, as a project's package.json says.
+#[cfg(feature = "ours")]
 pub(crate) fn version(project: &str, package: &str) -> Result<String> {
     let path = folder().join(project).join("package.json");
     let text = std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
