@@ -1,1 +1,63 @@
-fn main() {}
+//! The program `handfast`: run, call and inspect secret-stack peers.
+
+mod address;
+mod args;
+mod call;
+mod demo;
+mod dial;
+mod doors;
+mod example_api;
+mod exit;
+mod home;
+mod identity;
+mod listen;
+mod out;
+mod pipe;
+mod serve;
+mod socket;
+
+use args::{Args, Command};
+use clap::Parser;
+use std::{io::IsTerminal, process::ExitCode};
+use tracing_subscriber::EnvFilter;
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    let level = match args.verbose {
+        0 => "warn",
+        1 => "info",
+        2 => "debug",
+        _ => "trace",
+    };
+    let filter = EnvFilter::try_from_env("HANDFAST_LOG").unwrap_or_else(|_| EnvFilter::new(level));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_target(false)
+        .init();
+
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return exit::report(&exit::Failure::local(anyhow::Error::new(error).context("cannot start"))),
+    };
+    let result = runtime.block_on(run(args));
+    // A read of stdin may still block a thread; the program does not wait for it.
+    runtime.shutdown_background();
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => exit::report(&failure),
+    }
+}
+
+async fn run(args: Args) -> Result<(), exit::Failure> {
+    let home = home::Home::new(args.dir)?;
+    match args.command {
+        Command::Init => identity::init(&home),
+        Command::Id => identity::print(&home),
+        Command::Serve(options) => serve::run(&home, options).await,
+        Command::Call(options) => call::run(&home, options).await,
+        Command::Pipe(options) => pipe::run(&home, options).await,
+        Command::Demo => demo::run().await,
+    }
+}

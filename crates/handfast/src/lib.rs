@@ -1,1 +1,17 @@
-//! Secure peer-to-peer building blocks, wire-compatible with secret-handshake, muxrpc and friends
+// The example on the page uses all of it.
+#![cfg_attr(
+    all(feature = "shs", feature = "boxstream", feature = "mux", feature = "tokio"),
+    doc = include_str!("../README.md")
+)]
+#![cfg_attr(
+    not(all(feature = "shs", feature = "boxstream", feature = "mux", feature = "tokio")),
+    doc = "Handfast with some features switched off; see the crate page."
+)]
+
+#[cfg(feature = "boxstream")]
+pub use handfast_boxstream as boxstream;
+pub use handfast_keys as keys;
+#[cfg(feature = "mux")]
+pub use handfast_mux as mux;
+#[cfg(feature = "shs")]
+pub use handfast_shs as shs;

@@ -28,7 +28,7 @@ fn aws_lc(c: &mut Criterion) {
     };
     let agree = |key: &agreement::PrivateKey| {
         let theirs = agreement::UnparsedPublicKey::new(&agreement::X25519, black_box(&theirs));
-        agreement::agree(key, theirs, (), |secret| Ok(black_box(secret[0]))).unwrap()
+        agreement::agree(key, theirs, (), |secret| Ok(black_box(secret.first().copied()))).unwrap()
     };
     let sign = || signing.sign(black_box(&MESSAGE));
     let verify =
@@ -54,13 +54,13 @@ fn aws_lc(c: &mut Criterion) {
 
 fn dryoc(c: &mut Criterion) {
     let mut theirs = [0; 32];
-    let _ = crypto_core::crypto_scalarmult_base(&mut theirs, &SEED);
+    crypto_core::crypto_scalarmult_base(&mut theirs, &SEED);
     let (public, secret) = crypto_sign::crypto_sign_seed_keypair(&SEED);
     let mut signed = [0; 64];
     crypto_sign::crypto_sign_detached(&mut signed, &MESSAGE, &secret).unwrap();
     let base = || {
         let mut public = [0; 32];
-        let _ = crypto_core::crypto_scalarmult_base(&mut public, black_box(&SEED));
+        crypto_core::crypto_scalarmult_base(&mut public, black_box(&SEED));
         public
     };
     let agree = || {

@@ -1,55 +1,40 @@
-//! Who a peer is and which network it is on: Ed25519 identities, network identifiers, SSB references, and the SSB
-//! secret file.
-//!
-//! ```text
-//!   32-byte seed ──> SecretKey ──> KeyPair ──┬─ sign ─────────> Signature
-//!        ▲                           │       └─ agreement ────> x25519::SecretKey ── agree ──> shared secret
-//!   secret file (0600)               ▼                                    ▲
-//!                                PublicKey ───── to_x25519 ────> x25519::PublicKey
-//!                                    ▲
-//!   a peer's 32 bytes ── check ──────┘   refused: no point, not canonical, small order, mixed order
-//! ```
-//!
-//! ```
-//! use handfast_keys::{KeyPair, NetworkIdentifier, PublicKey};
-//!
-//! let alice = KeyPair::generate()?;
-//! let signature = alice.sign(b"kia ora")?;
-//!
-//! let heard: PublicKey = alice.public().to_string().parse()?;     // @….ed25519
-//! assert!(heard.verify(b"kia ora", &signature));
-//!
-//! assert_eq!(NetworkIdentifier::MAIN.to_string(), "1KHLiKZvAvjbY1ziZEHMXawbCEIM6qwjCDm3VYRan/s=");
-//! # Ok::<(), handfast_keys::Error>(())
-//! ```
-//!
-//! # Which keys are refused
-//! A [`PublicKey`] exists only for the canonical encoding of a point in the prime-order subgroup. That is the set
-//! with which a handshake against libsodium, and so against the JavaScript peers, can succeed. Because the type
-//! carries the proof, no later code has to ask.
-//!
-//! # Which library computes
-//! Curve operations come from aws-lc-rs behind one small file, `curve.rs`; point checks from curve25519-dalek;
-//! hashes and randomness from ring. `docs/benchmarks.md` has the measurement that decided.
+#![cfg_attr(feature = "secret-file", doc = include_str!("../README.md"))]
+#![cfg_attr(
+    not(feature = "secret-file"),
+    doc = "Keys with some features switched off; see the crate page."
+)]
 
+#[cfg(feature = "identity")]
 mod base64;
+#[cfg(feature = "identity")]
 mod curve;
+#[cfg(feature = "identity")]
 mod error;
+#[cfg(feature = "identity")]
 mod identity;
+#[cfg(feature = "identity")]
 mod network;
+#[cfg(feature = "identity")]
 mod point;
+#[cfg(feature = "identity")]
 mod reference;
+#[cfg(feature = "secret-file")]
 pub mod secret_file;
 mod stream_key;
+#[cfg(feature = "identity")]
 pub mod x25519;
 
 #[cfg(feature = "_check")]
 #[doc(hidden)]
 pub mod check;
 
+#[cfg(feature = "identity")]
 pub use error::{Error, KeyFault};
+#[cfg(feature = "identity")]
 pub use identity::{KeyPair, PublicKey, SecretKey, Signature};
+#[cfg(feature = "identity")]
 pub use network::NetworkIdentifier;
+#[cfg(feature = "identity")]
 pub use reference::{BlobId, CloakedId, FeedId, MessageId};
 pub use stream_key::StreamKey;
 
@@ -57,11 +42,13 @@ pub use stream_key::StreamKey;
 ///
 /// # Errors
 /// [`Error::NoRandomness`] if the operating system gives none.
+#[cfg(feature = "identity")]
 pub fn random(bytes: &mut [u8]) -> Result<(), Error> {
     ring::rand::SecureRandom::fill(&ring::rand::SystemRandom::new(), bytes).map_err(|_| Error::NoRandomness)
 }
 
 /// Serialises a type as its text.
+#[cfg(feature = "identity")]
 macro_rules! text_serde {
     ($name:ident) => {
         impl serde::Serialize for $name {
@@ -78,4 +65,5 @@ macro_rules! text_serde {
         }
     };
 }
+#[cfg(feature = "identity")]
 use text_serde;

@@ -1,4 +1,5 @@
 //! Which keys are refused, with libsodium (through sodiumoxide) as the independent judge.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 use curve25519_dalek::{
     EdwardsPoint, Scalar,

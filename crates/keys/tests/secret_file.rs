@@ -1,5 +1,6 @@
 //! The secret file: who may read it, what may stand in it, and that none is ever overwritten.
 #![cfg(unix)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 use handfast_keys::{Error, KeyPair, secret_file};
 use std::{fs, os::unix::fs::PermissionsExt, path::Path};

@@ -1,4 +1,5 @@
 //! References, network identifiers and keys as texts.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 use handfast_keys::{BlobId, CloakedId, FeedId, KeyPair, MessageId, NetworkIdentifier, PublicKey};
 use proptest::prelude::*;

@@ -1,8 +1,11 @@
 //! Helpers that the tests of several crates share.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+mod chunked_io;
 #[cfg(feature = "mux")]
 pub mod mux;
+
+pub use chunked_io::ChunkedIo;
 
 /// Decodes the hexadecimal text of a test vector.
 ///

@@ -1,0 +1,65 @@
+//! The directory in which everything of a node lives.
+
+use crate::exit::Failure;
+use anyhow::{Context, anyhow};
+use etcetera::{BaseStrategy, choose_base_strategy};
+use handfast_keys::{Error, KeyPair, secret_file};
+use std::{io, path::PathBuf};
+
+/// The node's directory.
+#[derive(Debug)]
+pub(crate) struct Home(PathBuf);
+
+impl Home {
+    /// The directory that was named, or the platform's place for a program's data.
+    pub(crate) fn new(named: Option<PathBuf>) -> Result<Self, Failure> {
+        match named {
+            Some(named) => Ok(Self(named)),
+            None => choose_base_strategy()
+                .map(|places| Self(places.data_dir().join("handfast")))
+                .map_err(|_| Failure::usage(anyhow!("there is no home directory; say where with --dir"))),
+        }
+    }
+
+    /// The file that holds the identity.
+    pub(crate) fn secret(&self) -> PathBuf {
+        self.0.join("secret")
+    }
+
+    /// Makes the directory, for its owner only.
+    pub(crate) fn create(&self) -> Result<(), Failure> {
+        let mut builder = std::fs::DirBuilder::new();
+        builder.recursive(true);
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+        builder
+            .create(&self.0)
+            .with_context(|| format!("cannot create {}", self.0.display()))
+            .map_err(Failure::local)
+    }
+
+    /// The identity, if there is one.
+    pub(crate) fn find_identity(&self) -> Result<Option<KeyPair>, Failure> {
+        match secret_file::load(self.secret()) {
+            Ok(identity) => Ok(Some(identity)),
+            Err(Error::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(Failure::local(error)),
+        }
+    }
+
+    /// The identity.
+    pub(crate) fn identity(&self) -> Result<KeyPair, Failure> {
+        let again =
+            |dir: &std::path::Path| match std::env::args_os().any(|arg| arg.to_string_lossy().starts_with("--dir")) {
+                true => format!("handfast --dir {} init", dir.display()),
+                false => "handfast init".into(),
+            };
+        self.find_identity()?.ok_or_else(|| {
+            Failure::local(anyhow!(
+                "there is no identity in {}; create one with: {}",
+                self.0.display(),
+                again(&self.0)
+            ))
+        })
+    }
+}

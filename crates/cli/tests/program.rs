@@ -1,0 +1,480 @@
+//! The program as its users meet it: what it prints, what it leaves behind, and how it exits.
+#![cfg(unix)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+use std::{
+    io::{BufRead, BufReader, Read, Write},
+    os::unix::fs::PermissionsExt,
+    path::Path,
+    process::{Child, Command, Output, Stdio},
+};
+use tempfile::TempDir;
+
+const NETWORK: &str = "QUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUE=";
+
+fn program(dir: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_handfast"));
+    command.arg("--dir").arg(dir);
+    for variable in ["HANDFAST_DIR", "HANDFAST_NETWORK", "HANDFAST_SEED", "HANDFAST_LOG"] {
+        command.env_remove(variable);
+    }
+    command.stdin(Stdio::null());
+    command
+}
+
+fn run(dir: &Path, args: &[&str]) -> Output {
+    program(dir).args(args).output().unwrap()
+}
+
+fn run_with_input(dir: &Path, args: &[&str], input: &[u8]) -> Output {
+    let mut child = program(dir)
+        .args(args)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    let input = input.to_vec();
+    let feeding = std::thread::spawn(move || drop(stdin.write_all(&input)));
+    let output = child.wait_with_output().unwrap();
+    feeding.join().unwrap();
+    output
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+/// Asserts how a command ended, and returns what it printed.
+#[track_caller]
+fn printed(output: &Output, code: i32) -> String {
+    assert_eq!(output.status.code(), Some(code), "stderr: {}", text(&output.stderr));
+    text(&output.stdout)
+}
+
+fn initialised() -> TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    printed(&run(dir.path(), &["init"]), 0);
+    dir
+}
+
+/// A running `handfast serve`, killed at the end of the test.
+struct Served {
+    child: Child,
+    address: String,
+    dir: TempDir,
+}
+
+impl Served {
+    fn start() -> Self {
+        let dir = initialised();
+        let mut child = program(dir.path())
+            .args(["serve", "--listen", "net:127.0.0.1:0", "--network", NETWORK])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap())
+            .read_line(&mut line)
+            .unwrap();
+        let address = line
+            .trim()
+            .strip_prefix("listening ")
+            .expect("a listening line")
+            .to_owned();
+        Self { child, address, dir }
+    }
+
+    fn call(&self, args: &[&str]) -> Output {
+        let args = [&["call", &self.address, "--network", NETWORK], args].concat();
+        run(self.dir.path(), &args)
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn init_makes_a_private_identity_once_and_id_prints_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let home = dir.path().join("new/home");
+    let id = printed(&run(&home, &["init"]), 0);
+    assert!(id.starts_with('@') && id.ends_with(".ed25519\n"), "{id}");
+    assert_eq!(printed(&run(&home, &["id"]), 0), id);
+    let secret = home.join("secret");
+    assert_eq!(secret.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+    let before = std::fs::read(&secret).unwrap();
+    let again = run(&home, &["init"]);
+    printed(&again, 1);
+    assert!(text(&again.stderr).contains("not overwritten"));
+    assert_eq!(std::fs::read(&secret).unwrap(), before);
+}
+
+#[test]
+fn without_an_identity_the_remedy_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    for command in ["id", "serve"] {
+        let output = run(dir.path(), &[command]);
+        printed(&output, 1);
+        let remedy = format!("handfast --dir {} init", dir.path().display());
+        assert!(text(&output.stderr).contains(&remedy), "{}", text(&output.stderr));
+    }
+}
+
+#[test]
+fn an_identity_that_others_can_read_is_refused() {
+    let dir = initialised();
+    let secret = dir.path().join("secret");
+    std::fs::set_permissions(&secret, std::fs::Permissions::from_mode(0o644)).unwrap();
+    let output = run(dir.path(), &["id"]);
+    printed(&output, 1);
+    assert!(text(&output.stderr).contains("chmod 600"));
+}
+
+#[test]
+fn every_kind_of_method_can_be_called() {
+    let served = Served::start();
+    let own = printed(&run(served.dir.path(), &["id"]), 0);
+    let own = own.trim();
+    assert_eq!(printed(&served.call(&["whoami"]), 0), format!("{{\"id\":\"{own}\"}}\n"));
+    assert_eq!(
+        printed(&served.call(&["whoareyou"]), 0),
+        format!("{{\"id\":\"{own}\"}}\n")
+    );
+    assert_ne!(
+        printed(&served.call(&["whoareyou", "--anonymous"]), 0),
+        format!("{{\"id\":\"{own}\"}}\n")
+    );
+    assert_eq!(printed(&served.call(&["add", "1.5", "40.5"]), 0), "42\n");
+    assert_eq!(
+        printed(&served.call(&["echo", "{\"b\":1,\"a\":[true,null]}"]), 0),
+        "{\"b\":1,\"a\":[true,null]}\n"
+    );
+    assert_eq!(printed(&served.call(&["echo", "\"\""]), 0), "\"\"\n");
+    assert_eq!(
+        printed(&served.call(&["bytes", "3"]), 0),
+        "{\"type\":\"Buffer\",\"data\":[171,171,171]}\n"
+    );
+    assert_eq!(served.call(&["bytes", "3", "--raw"]).stdout, [0xab; 3]);
+    assert_eq!(printed(&served.call(&["count", "3"]), 0), "0\n1\n2\n");
+    assert_eq!(
+        printed(&served.call(&["count", "3", "--type", "source"]), 0),
+        "0\n1\n2\n"
+    );
+    assert_eq!(
+        printed(&served.call(&["clock", "10", "--take", "2"]), 0)
+            .lines()
+            .count(),
+        2
+    );
+
+    let call = |args: &[&str], input: &str| {
+        let args = [&["call", &served.address, "--network", NETWORK], args].concat();
+        run_with_input(served.dir.path(), &args, input.as_bytes())
+    };
+    assert_eq!(printed(&call(&["notes.add"], "\"one\"\n\n{\"two\":2}\n"), 0), "");
+    assert_eq!(printed(&served.call(&["notes.list"]), 0), "\"one\"\n{\"two\":2}\n");
+    assert_eq!(
+        printed(&call(&["shout"], "\"kia\"\n\"ora\"\n"), 0),
+        "\"KIA\"\n\"ORA\"\n"
+    );
+    let ping = printed(&call(&["gossip.ping", "{\"timeout\":10000}"], "1\n"), 0);
+    assert!(ping.trim().parse::<u64>().unwrap() > 1_700_000_000_000, "{ping}");
+}
+
+#[test]
+fn each_way_of_failing_has_its_exit_code_and_says_why() {
+    let served = Served::start();
+    let failed = |args: &[&str], code: i32, why: &str| {
+        let output = served.call(args);
+        printed(&output, code);
+        assert!(text(&output.stderr).contains(why), "{}", text(&output.stderr));
+    };
+    failed(&["fail", "\"no honey\""], 1, "no honey");
+    failed(&["nosuch"], 1, "no method nosuch");
+    failed(&["nosuch", "--type", "async"], 1, "no async:nosuch");
+    failed(&["echo", "no json"], 2, "not JSON");
+    failed(&["", "5"], 2, "not a method name");
+    failed(&["echo", "--type", "nonsense"], 2, "possible values");
+
+    let other_network = run(served.dir.path(), &["call", &served.address, "whoami"]);
+    printed(&other_network, 3);
+    assert!(
+        text(&other_network.stderr).contains("another network"),
+        "{}",
+        text(&other_network.stderr)
+    );
+
+    let stranger = tempfile::tempdir().unwrap();
+    printed(&run(stranger.path(), &["init"]), 0);
+    let id = printed(&run(stranger.path(), &["id"]), 0);
+    let key = id
+        .trim()
+        .trim_start_matches('@')
+        .trim_end_matches(".ed25519")
+        .to_owned();
+    let place = served.address.split("~").next().unwrap();
+    let wrong_key = run(
+        served.dir.path(),
+        &["call", &format!("{place}~shs:{key}"), "whoami", "--network", NETWORK],
+    );
+    printed(&wrong_key, 3);
+    assert!(
+        text(&wrong_key.stderr).contains("another key than the one dialled"),
+        "{}",
+        text(&wrong_key.stderr)
+    );
+
+    // Nothing listens on port 1.
+    let nobody = run(
+        served.dir.path(),
+        &["call", &format!("net:127.0.0.1:1~shs:{key}"), "whoami"],
+    );
+    printed(&nobody, 3);
+    assert!(
+        text(&nobody.stderr).contains("cannot reach net:127.0.0.1:1"),
+        "{}",
+        text(&nobody.stderr)
+    );
+}
+
+#[test]
+fn a_bad_line_of_stdin_is_named() {
+    let served = Served::start();
+    let args = ["call", &served.address, "--network", NETWORK, "notes.add"];
+    let output = run_with_input(served.dir.path(), &args, b"1\nnonsense\n");
+    printed(&output, 2);
+    assert!(
+        text(&output.stderr).contains("line 2 of stdin"),
+        "{}",
+        text(&output.stderr)
+    );
+}
+
+#[test]
+fn a_seed_gives_the_identity_to_come_with() {
+    let served = Served::start();
+    let seed = "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=";
+    let by_option = printed(&served.call(&["whoareyou", "--seed", seed]), 0);
+    let address = format!("{}:{seed}", served.address);
+    let by_address = run(
+        served.dir.path(),
+        &["call", &address, "whoareyou", "--network", NETWORK],
+    );
+    assert_eq!(printed(&by_address, 0), by_option);
+    assert!(
+        by_option.contains("iojj3XQJ8ZX9UtstPLpdcspnCb8dlBIb83SIAbQPb1w="),
+        "{by_option}"
+    );
+}
+
+/// Sends the signal of Ctrl-C.
+fn interrupt(child: &Child) {
+    assert!(
+        Command::new("kill")
+            .args(["-INT", &child.id().to_string()])
+            .status()
+            .unwrap()
+            .success()
+    );
+}
+
+#[test]
+fn ctrl_c_ends_serving_gracefully_and_open_calls_see_an_orderly_end() {
+    let mut served = Served::start();
+    let mut caller = program(served.dir.path())
+        .args(["call", &served.address, "--network", NETWORK, "sleep", "600"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // The call is under way once the server has taken the connection; a second call on a new connection shows that.
+    printed(&served.call(&["whoami"]), 0);
+    interrupt(&served.child);
+    assert_eq!(served.child.wait().unwrap().code(), Some(0));
+    let mut answer = String::new();
+    caller.stdout.take().unwrap().read_to_string(&mut answer).unwrap();
+    let code = caller.wait().unwrap().code();
+    // Either the call was answered before the goodbye, or it ended with an error that says so; it never hangs.
+    assert!(
+        matches!((code, answer.as_str()), (Some(0), "600\n") | (Some(3), "")),
+        "{code:?} {answer:?}"
+    );
+}
+
+#[test]
+fn strangers_that_hold_every_place_at_the_door_do_not_keep_honest_peers_out() {
+    let dir = initialised();
+    let mut server = Command::new("sh")
+        .args([
+            "-c",
+            "ulimit -n 256 && exec \"$0\" \"$@\"",
+            env!("CARGO_BIN_EXE_handfast"),
+            "--dir",
+        ])
+        .arg(dir.path())
+        .args(["serve", "--listen", "net:127.0.0.1:0", "--network", NETWORK])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(server.stdout.take().unwrap())
+        .read_line(&mut line)
+        .unwrap();
+    let address = line.trim().strip_prefix("listening ").unwrap().to_owned();
+    let served = Served {
+        child: server,
+        address,
+        dir,
+    };
+    let place = served.address.strip_prefix("net:").unwrap().split('~').next().unwrap();
+    let mut held = Vec::new();
+    for _ in 0..400 {
+        let mut stranger = std::net::TcpStream::connect(place).unwrap();
+        // Some are sent away at once to make room, so writing may fail.
+        let _ = stranger.write_all(&[0; 30]);
+        held.push(stranger);
+    }
+    for _ in 0..5 {
+        printed(&served.call(&["add", "1", "2"]), 0);
+    }
+    drop(held);
+}
+
+#[test]
+fn pipe_carries_bytes_both_ways_and_ends_when_both_have_ended() {
+    let dir = initialised();
+    let big: Vec<u8> = (0..1_000_000u32).flat_map(|i| i.to_le_bytes()).collect();
+    let mut listening = program(dir.path())
+        .args(["pipe", "--listen", "net:127.0.0.1:0", "--network", NETWORK])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut said = BufReader::new(listening.stderr.take().unwrap());
+    let mut line = String::new();
+    said.read_line(&mut line).unwrap();
+    let address = line.trim().strip_prefix("listening ").unwrap().to_owned();
+    let mut input = listening.stdin.take().unwrap();
+    input.write_all(b"from the listener").unwrap();
+    drop(input);
+    let mut output = listening.stdout.take().unwrap();
+    let reading = std::thread::spawn(move || {
+        let mut received = Vec::new();
+        output.read_to_end(&mut received).unwrap();
+        received
+    });
+    let dialled = run_with_input(dir.path(), &["pipe", &address, "--network", NETWORK], &big);
+    assert_eq!(printed(&dialled, 0), "from the listener");
+    assert!(reading.join().unwrap() == big, "the listener received something else");
+    assert_eq!(listening.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn pipe_lets_in_only_whom_it_is_told_to_and_reports_a_cut() {
+    let dir = initialised();
+    let id = printed(&run(dir.path(), &["id"]), 0);
+    let mut listening = program(dir.path())
+        .args([
+            "pipe",
+            "--listen",
+            "net:127.0.0.1:0",
+            "--network",
+            NETWORK,
+            "--allow",
+            id.trim(),
+        ])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut said = BufReader::new(listening.stderr.take().unwrap());
+    let mut line = String::new();
+    said.read_line(&mut line).unwrap();
+    let address = line.trim().strip_prefix("listening ").unwrap().to_owned();
+
+    let stranger = run(dir.path(), &["pipe", &address, "--network", NETWORK, "--anonymous"]);
+    printed(&stranger, 3);
+
+    let mut friend = program(dir.path())
+        .args(["pipe", &address, "--network", NETWORK])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    friend.stdin.as_mut().unwrap().write_all(b"half of it").unwrap();
+    let mut received = [0; 10];
+    listening.stdout.as_mut().unwrap().read_exact(&mut received).unwrap();
+    friend.kill().unwrap();
+    friend.wait().unwrap();
+    assert_eq!(&received, b"half of it");
+    assert_eq!(listening.wait().unwrap().code(), Some(3), "a cut is not a silent end");
+    let mut rest = String::new();
+    said.read_to_string(&mut rest).unwrap();
+    assert!(
+        rest.contains("turned away") && rest.contains(&format!("connected {}", id.trim())),
+        "{rest}"
+    );
+}
+
+#[test]
+fn the_demo_proves_what_it_says() {
+    let dir = tempfile::tempdir().unwrap();
+    let shown = printed(&run(dir.path(), &["demo"]), 0);
+    for line in [
+        "this is bob, and nobody in between",
+        "goodbye said and heard",
+        "with another network key is turned away",
+    ] {
+        assert!(shown.contains(line), "{shown}");
+    }
+    assert_eq!(
+        std::fs::read_dir(dir.path()).unwrap().count(),
+        0,
+        "the demo stores nothing"
+    );
+}
+
+#[test]
+fn help_teaches() {
+    let dir = tempfile::tempdir().unwrap();
+    let help = printed(&run(dir.path(), &["--help"]), 0);
+    for word in [
+        "init",
+        "id",
+        "serve",
+        "call",
+        "pipe",
+        "demo",
+        "Exit codes",
+        "net:127.0.0.1:8008~shs:KEY",
+    ] {
+        assert!(help.contains(word), "{word} is missing: {help}");
+    }
+    assert!(printed(&run(dir.path(), &["call", "--help"]), 0).contains("handfast call ADDRESS count 5"));
+}
+
+#[test]
+fn a_reader_that_has_seen_enough_ends_the_program_quietly() {
+    let served = Served::start();
+    let mut child = program(served.dir.path())
+        .args(["call", &served.address, "--network", NETWORK, "clock", "10"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut out = BufReader::new(child.stdout.take().unwrap());
+    out.read_line(&mut String::new()).unwrap();
+    drop(out);
+    let ended = child.wait_with_output().unwrap();
+    assert_eq!((ended.status.code(), text(&ended.stderr).as_str()), (Some(0), ""));
+}
