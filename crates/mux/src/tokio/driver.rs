@@ -320,10 +320,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             return self.reply(reply, Err(error));
         }
         let cx = Context::new(self.link.clone(), reply.request(), request);
-        let _entered = tracing::debug_span!("request", id = %cx.request(), method = %cx.method()).entered();
         let service = &self.service;
         let answer = catch_unwind(AssertUnwindSafe(|| service.call(cx.clone())));
-        let mut work = match answer {
+        let work = match answer {
             Ok(Answer::Ready(result)) => CallWork::answered(self.link.clone(), cx, reply, result),
             Ok(Answer::Later(future)) => CallWork::new(self.link.clone(), cx, reply, future),
             Err(_) => {
@@ -331,10 +330,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                 CallWork::answered(self.link.clone(), cx, reply, Err(error))
             }
         };
-        // Most answers are there at the first poll, and need no place among those that take time.
-        if work.poll(task).is_pending() {
-            self.add(Work::Call(work));
-        }
+        self.run(Work::Call(work), task);
     }
 
     fn start_stream(&mut self, id: StreamId, request: Request, task: &mut TaskContext<'_>) {
@@ -348,7 +344,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             self.permit(&request)
         };
         let cx = Context::new(link.clone(), id.request(), request);
-        let _entered = tracing::debug_span!("request", id = %cx.request(), method = %cx.method()).entered();
         let service = &self.service;
         let started = refusal.and_then(|()| {
             let start = || match (kind, items) {
@@ -368,14 +363,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             catch_unwind(AssertUnwindSafe(start)).unwrap_or_else(|_| Err(panicked(&cx)))
         });
         match started {
-            Ok(mut work) => {
-                self.running_streams += 1;
-                if pin!(&mut work).poll(task).is_pending() {
-                    self.add(work);
-                } else {
-                    self.running_streams -= 1;
-                }
-            }
+            Ok(work) => self.run(work, task),
             Err(error) => {
                 cx.cancel();
                 end_stream(&self.link, id, Some(error));
@@ -396,9 +384,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         self.link.with(|state| state.connection.reply(reply, result.as_ref()));
     }
 
-    fn add(&mut self, work: Work) {
-        self.running_calls += usize::from(work.is_call());
-        self.work.get_or_insert_default().push(work);
+    /// Polls the work once, and keeps it if it takes time: most answers are there at once and need no place.
+    fn run(&mut self, mut work: Work, cx: &mut TaskContext<'_>) {
+        if pin!(&mut work).poll(cx).is_pending() {
+            let running = if work.is_call() {
+                &mut self.running_calls
+            } else {
+                &mut self.running_streams
+            };
+            *running += 1;
+            self.work.get_or_insert_default().push(work);
+        }
     }
 
     fn start_waiting_calls(&mut self, cx: &mut TaskContext<'_>) {

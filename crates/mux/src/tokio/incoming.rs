@@ -94,7 +94,15 @@ impl<T> Stream for Incoming<T> {
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Option<Self::Item>> {
         let read = self.read;
         let item = ready!(self.queue.poll_next(cx));
-        Poll::Ready(item.map(|item| item.and_then(read).map_err(RemoteError::from)))
+        Poll::Ready(item.map(|item| item.and_then(read).map_err(to_caller)))
+    }
+}
+
+/// The error as the caller is told it: what does not fit is its own item.
+fn to_caller(error: Error) -> RemoteError {
+    match error {
+        Error::Decode(why) => RemoteError::named("TypeError", format!("an item does not fit: {why}")),
+        error => error.into(),
     }
 }
 

@@ -53,7 +53,7 @@ enum Parking {
 
 /// Keeps one that waits for room from standing in line twice.
 #[derive(Debug, Default)]
-pub(super) struct Ticket(Option<u64>);
+pub(super) struct Ticket(Option<(u64, Waker)>);
 
 /// A call of this end that waits for its answer.
 #[derive(Debug, Default)]
@@ -192,10 +192,12 @@ impl State {
         if self.connection.output_len() < limit {
             return Poll::Ready(());
         }
-        let waits = ticket.0 == Some(self.room_turn) || self.room.last().is_some_and(|last| last.will_wake(cx.waker()));
-        if !waits {
+        // A future may have moved to another task since it last stood in line.
+        let in_line =
+            matches!(&ticket.0, Some((turn, waker)) if *turn == self.room_turn && waker.will_wake(cx.waker()));
+        if !in_line && !self.room.last().is_some_and(|last| last.will_wake(cx.waker())) {
             self.room.push(cx.waker().clone());
-            ticket.0 = Some(self.room_turn);
+            ticket.0 = Some((self.room_turn, cx.waker().clone()));
         }
         Poll::Pending
     }

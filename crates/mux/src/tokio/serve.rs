@@ -35,7 +35,15 @@ impl Future for Work {
     type Output = bool;
 
     fn poll(self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<bool> {
-        match self.get_mut() {
+        let work = self.get_mut();
+        let span = match work {
+            Self::Call(work) => &work.scope.span,
+            Self::Items(work) => &work.scope.span,
+            Self::Sink(work) => &work.scope.span,
+        };
+        let span = span.clone();
+        let _entered = span.enter();
+        match work {
             Self::Call(work) => work.poll(cx).map(|()| true),
             Self::Items(work) => work.poll(cx).map(|()| false),
             Self::Sink(work) => work.poll(cx).map(|()| false),
@@ -49,12 +57,22 @@ pub(super) fn panicked(cx: &Context) -> RemoteError {
     RemoteError::new("the handler failed")
 }
 
-/// Ends the [`Context`] of a call with the call.
-struct Scope(Context);
+/// A call while it runs: its [`Context`] ends with it, and what it logs is told apart by its span.
+struct Scope {
+    cx: Context,
+    span: tracing::Span,
+}
+
+impl Scope {
+    fn new(cx: Context) -> Self {
+        let span = tracing::debug_span!("request", id = %cx.request(), method = %cx.method());
+        Self { cx, span }
+    }
+}
 
 impl Drop for Scope {
     fn drop(&mut self) {
-        self.0.cancel();
+        self.cx.cancel();
     }
 }
 
@@ -81,7 +99,7 @@ impl CallWork {
         let answer = Some((reply, None));
         Self {
             link,
-            scope: Scope(cx),
+            scope: Scope::new(cx),
             future: Some(future),
             deadline,
             answer,
@@ -94,7 +112,7 @@ impl CallWork {
         let answer = Some((reply, Some(result)));
         Self {
             link,
-            scope: Scope(cx),
+            scope: Scope::new(cx),
             future: None,
             deadline: None,
             answer,
@@ -102,7 +120,7 @@ impl CallWork {
         }
     }
 
-    pub(super) fn poll(&mut self, cx: &mut TaskContext<'_>) -> Poll<()> {
+    fn poll(&mut self, cx: &mut TaskContext<'_>) -> Poll<()> {
         if let Some(future) = &mut self.future {
             let polled = catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx)));
             let mut late = || {
@@ -114,7 +132,7 @@ impl CallWork {
                 Ok(Poll::Ready(result)) => result,
                 Ok(Poll::Pending) if late() => Err(RemoteError::new("deadline exceeded")),
                 Ok(Poll::Pending) => return Poll::Pending,
-                Err(_) => Err(panicked(&self.scope.0)),
+                Err(_) => Err(panicked(&self.scope.cx)),
             };
             self.future = None;
             if let Some((_, answer)) = &mut self.answer {
@@ -149,7 +167,7 @@ impl ItemsWork {
     pub(super) fn new(link: Arc<Link>, cx: Context, id: StreamId, items: Items) -> Self {
         Self {
             link,
-            scope: Scope(cx),
+            scope: Scope::new(cx),
             id,
             items,
             next: None,
@@ -158,7 +176,7 @@ impl ItemsWork {
         }
     }
 
-    pub(super) fn poll(&mut self, cx: &mut TaskContext<'_>) -> Poll<()> {
+    fn poll(&mut self, cx: &mut TaskContext<'_>) -> Poll<()> {
         for _ in 0..ITEMS_PER_TURN {
             if ready!(self.send_next(cx)).is_err() {
                 return Poll::Ready(());
@@ -172,7 +190,7 @@ impl ItemsWork {
                 }
                 Ok(Poll::Ready(Some(Err(error)))) => Some(error),
                 Ok(Poll::Ready(None)) => None,
-                Err(_) => Some(panicked(&self.scope.0)),
+                Err(_) => Some(panicked(&self.scope.cx)),
             };
             end_stream(&self.link, self.id, end);
             return Poll::Ready(());
@@ -231,23 +249,23 @@ impl SinkWork {
     pub(super) fn new(link: Arc<Link>, cx: Context, id: StreamId, future: Consumption) -> Self {
         Self {
             link,
-            scope: Scope(cx),
+            scope: Scope::new(cx),
             id,
             future,
         }
     }
 
-    pub(super) fn poll(&mut self, cx: &mut TaskContext<'_>) -> Poll<()> {
+    fn poll(&mut self, cx: &mut TaskContext<'_>) -> Poll<()> {
         let (cancelled, _) = self.link.with(|state| state.watch_stream(self.id, cx));
         if cancelled {
             // The handler itself is not dropped: it reads what the error was. Its helpers elsewhere may stop.
-            self.scope.0.cancel();
+            self.scope.cx.cancel();
         }
         let future = &mut self.future;
         let error = match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
             Ok(Poll::Pending) => return Poll::Pending,
             Ok(Poll::Ready(result)) => result.err(),
-            Err(_) => Some(panicked(&self.scope.0)),
+            Err(_) => Some(panicked(&self.scope.cx)),
         };
         end_stream(&self.link, self.id, error);
         Poll::Ready(())

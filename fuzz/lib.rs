@@ -1,1 +1,0 @@
-//! Nothing of its own: this package exists for its targets in `fuzz_targets/`.
