@@ -26,7 +26,11 @@ const plugin = {
 async function main () {
   const app = stack.start({ v, identity: identity(seed), network, port: await stack.freePort(), plugin })
   const dial = () => new Promise((resolve, reject) => {
-    app.connect(address, (err, rpc) => err ? reject(err) : resolve({ rpc, destroy: sockets.destroyAll }))
+    app.connect(address, (err, rpc) => {
+      if (err) return reject(err)
+      const socket = sockets.newest()
+      resolve({ rpc, destroy: () => socket.destroy() })
+    })
   })
   await cases.run(dial, { serves, bootstraps: false, only })
   process.exit(0)

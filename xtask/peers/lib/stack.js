@@ -38,5 +38,8 @@ exports.watchSockets = function () {
   const { connect, createServer } = net
   net.connect = (...args) => watch(connect(...args))
   net.createServer = (options, onConnection) => createServer(options, (socket) => onConnection(watch(socket)))
-  return { destroyAll: () => { for (const socket of sockets) socket.destroy() } }
+  return {
+    destroyAll: () => { for (const socket of sockets) socket.destroy() },
+    newest: () => [...sockets].pop()
+  }
 }

@@ -343,10 +343,7 @@ mod tests {
             "[dev-dependencies]",
         );
         assert!(problems_of(using(TESTKIT, "handfast-mux", UseKind::Normal)).is_empty());
-        assert_one(
-            &problems_of(using(TESTKIT, "handfast-cli", UseKind::Normal)),
-            "sibling",
-        );
+        assert_one(&problems_of(using(TESTKIT, "handfast-cli", UseKind::Normal)), "sibling");
     }
 
     #[test]

@@ -72,6 +72,7 @@ async fn run_all(args: &Args) -> Result<()> {
         groups.push(group);
     }
     let (passed, failed) = report::count(&groups);
+    anyhow::ensure!(!groups.is_empty(), "no case ran, so nothing is proved");
     let outdated = match (&args.only, failed) {
         (None, 0) => report::write(&groups, args.check).err(),
         _ => None,

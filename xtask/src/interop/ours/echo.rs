@@ -75,8 +75,11 @@ pub(crate) async fn dial_echo(
     })
 }
 
+/// How a client is turned away.
+pub(crate) type Refuse = fn() -> Result<Option<()>, Refusal>;
+
 /// Serves one client: shakes hands, sends back what it says, and says goodbye when it does; with [`Ending::Cut`] it closes
-/// the socket after the first bytes instead. `refusal` names a client to turn away, and how.
+/// the socket after the first bytes instead. With `refusal` the client is turned away.
 ///
 /// # Errors
 /// If the handshake fails.
@@ -84,7 +87,7 @@ pub(crate) async fn serve_echo(
     listener: TcpListener,
     network: &NetworkIdentifier,
     identity: &KeyPair,
-    refusal: Option<fn() -> Result<Option<()>, Refusal>>,
+    refusal: Option<Refuse>,
     ending: Ending,
 ) -> Result<Heard> {
     let (mut tcp, _) = listener.accept().await?;

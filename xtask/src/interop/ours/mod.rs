@@ -6,7 +6,7 @@ mod echo;
 mod server;
 
 pub(super) use caller::{Dial, play};
-pub(super) use echo::{Ending, Heard, dial_echo, serve_echo};
+pub(super) use echo::{Ending, Heard, Refuse, dial_echo, serve_echo};
 pub(super) use server::{Cut, Server};
 
 use handfast_keys::{KeyPair, NetworkIdentifier, PublicKey};

@@ -2,7 +2,7 @@
 
 use super::super::cases::Verdict;
 use super::super::node;
-use super::super::ours::{Ending, Heard, dial_echo, serve_echo};
+use super::super::ours::{Ending, Heard, Refuse, dial_echo, serve_echo};
 use super::super::peers::{Peer, text};
 use super::{Add, CLIENT_SEED, Direction, List, NETWORK, SERVER_SEED, Title, hex, identity};
 use anyhow::{Context as _, Result};
@@ -65,7 +65,8 @@ fn cases() -> Vec<Case> {
     };
     let lengths = [0, 1, 4095, 4096, 4097, 100_000];
     let echoes = lengths.map(|length| {
-        let name = format!("{length} bytes there and back, both sides say goodbye and know each other's key");
+        let bytes = if length == 1 { "byte" } else { "bytes" };
+        let name = format!("{length} {bytes} there and back, both sides say goodbye and know each other's key");
         Case {
             length,
             ..named(&name, Seen::Everything)
@@ -155,7 +156,7 @@ async fn they_call() -> Result<Vec<Verdict>> {
     for case in cases() {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let port = listener.local_addr()?.port();
-        let refusal: Option<fn() -> _> = match case.refusal {
+        let refusal: Option<Refuse> = match case.refusal {
             Refuses::Nobody => None,
             Refuses::WithNo => Some(|| Ok(None)),
             Refuses::WithError => Some(|| Err(Refusal::because("cannot decide"))),

@@ -55,11 +55,13 @@ async fn program() -> Result<&'static Path> {
             bail!("the program does not build");
         }
         let messages = String::from_utf8_lossy(&output.stdout);
-        let executables = messages.lines().filter_map(|line| {
+        let mut executables = messages.lines().filter_map(|line| {
             let message: Value = serde_json::from_str(line).ok()?;
             Some(PathBuf::from(message.get("executable")?.as_str()?))
         });
-        executables.last().context("cargo does not tell where the program is")
+        executables
+            .next_back()
+            .context("cargo does not tell where the program is")
     });
     Ok(built.await?)
 }
