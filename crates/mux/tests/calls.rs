@@ -278,7 +278,10 @@ async fn items_take_effect_before_a_request_that_follows_them() {
             let written = written.clone();
             async move {
                 items
-                    .try_for_each(|item| future::ready(Ok(written.lock().unwrap().push(item))))
+                    .try_for_each(|item| {
+                        written.lock().unwrap().push(item);
+                        future::ready(Ok(()))
+                    })
                     .await
             }
         })
