@@ -194,6 +194,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             };
             if !starts.is_empty() {
                 progress = true;
+                if self.running_streams > 0 {
+                    // As in JavaScript, what a stream brought before a request takes effect before it: a caller that has
+                    // ended a sink may ask at once for what has become of it.
+                    self.run_handlers(cx);
+                }
                 starts.into_iter().for_each(|start| self.start(start, cx));
             }
             match more {
