@@ -18,10 +18,12 @@ use super::serve::{CallWork, ItemsWork, SinkWork, Work, end_stream, panicked};
 use super::{Answer, Context, Incoming, Overflow, Service};
 use crate::{CallType, Error, Event, RemoteError, ReplyTo, Request, StreamId};
 
-/// Least and most bytes that are asked of the stream beneath at a time. A connection that moves much doubles what it asks
-/// for; an idle one holds no buffer at all.
-const READ_LEAST: usize = 4 * 1024;
+/// Least and most bytes that are asked of the stream beneath at a time. A connection that moves much asks for more, by this
+/// factor at a time; an idle one holds no buffer at all. The least holds a few short calls, and allocators hand it out and
+/// take it back in no time, which they do not with a page.
+const READ_LEAST: usize = 1024;
 const READ_MOST: usize = 64 * 1024;
+const READ_STEP: usize = 4;
 
 /// Reads before what they brought is worked on, and rounds before other tasks get their turn.
 const READS_PER_TURN: usize = 8;
@@ -223,12 +225,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                     if self.stage == Stage::Listening {
                         self.input.clear();
                     }
-                    let filled = count == room;
-                    self.read_size = if filled {
-                        (self.read_size * 2).min(READ_MOST)
-                    } else {
-                        self.read_size
-                    };
+                    if count == room {
+                        self.read_size = (self.read_size * READ_STEP).min(READ_MOST);
+                    } else if count < self.read_size / (2 * READ_STEP) {
+                        // What comes would fit the next smaller size with room to spare.
+                        self.read_size = (self.read_size / READ_STEP).max(READ_LEAST);
+                    }
                 }
                 Poll::Ready(Err(error)) => return Input::End(self.end_of_input(Some(error))),
             }
@@ -541,9 +543,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         }
         if self.waiting.is_empty() && self.waiting.capacity() > 0 {
             self.waiting = VecDeque::new();
-        }
-        if self.input.is_empty() {
-            self.read_size = READ_LEAST;
         }
     }
 }
