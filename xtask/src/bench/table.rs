@@ -1,0 +1,231 @@
+//! What is compared with what, and the table of the outcome.
+
+use super::{Figures, Section};
+use anyhow::{Context, Result};
+use std::fmt::Write;
+
+/// One row to be: names of figures as the programs print them.
+pub(super) struct Comparison {
+    pub(super) section: Section,
+    what: &'static str,
+    ours: &'static str,
+    against: Against,
+    unit: &'static str,
+}
+
+enum Against {
+    /// Ours must be at least `floor` times theirs; without a floor it is for information.
+    Rate {
+        with: &'static str,
+        theirs: &'static str,
+        floor: Option<f64>,
+    },
+    /// Ours must be at most this.
+    AtMost(f64),
+}
+
+const fn rate(
+    section: Section,
+    what: &'static str,
+    ours: &'static str,
+    with: &'static str,
+    theirs: &'static str,
+    floor: Option<f64>,
+) -> Comparison {
+    let unit = match section {
+        Section::Boxstream => "MB/s",
+        _ => "1/s",
+    };
+    Comparison {
+        section,
+        what,
+        ours,
+        against: Against::Rate { with, theirs, floor },
+        unit,
+    }
+}
+
+use Section::{Boxstream, Handshake, Memory, Mux};
+
+/// The table. A floor is what the project promises.
+#[rustfmt::skip]
+pub(super) const COMPARISONS: &[Comparison] = &[
+    rate(Handshake, "handshakes, both sides, in memory", "handshake", "sum of its primitives", "primitives", Some(0.85)),
+    rate(Handshake, "handshakes, both sides, in memory", "handshake", "kuska-handshake", "kuska: handshake", Some(1.4)),
+    rate(Handshake, "handshakes, both sides, in memory", "handshake", "ssb-handshake, in a pipe", "ssb-handshake: handshake", None),
+    rate(Handshake, "connections and handshakes, TCP", "handshake over TCP", "JavaScript, TCP", "js: handshake over TCP", Some(2.8)),
+    rate(Boxstream, "seal 4096-byte records", "seal", "the raw boxes", "seal, raw boxes", Some(0.85)),
+    rate(Boxstream, "open 4096-byte records", "open", "the raw boxes", "open, raw boxes", Some(0.85)),
+    rate(Boxstream, "seal 4096-byte records", "seal", "kuska-handshake", "kuska: seal", Some(2.0)),
+    rate(Boxstream, "open 4096-byte records", "open", "kuska-handshake", "kuska: open", Some(2.0)),
+    rate(Boxstream, "seal 4096-byte records", "seal", "boxes of libsodium", "libsodium: seal", Some(1.5)),
+    rate(Boxstream, "open 4096-byte records", "open", "boxes of libsodium", "libsodium: open", Some(1.5)),
+    rate(Boxstream, "seal 4096-byte records", "seal", "ssb-boxstream", "ssb-boxstream: seal", None),
+    rate(Boxstream, "open 4096-byte records", "open", "ssb-boxstream", "ssb-boxstream: open", None),
+    rate(Boxstream, "TCP, two threads, 64 KiB writes", "tcp, 64 KiB writes", "kuska-handshake", "kuska: tcp, 64 KiB writes", Some(2.0)),
+    rate(Boxstream, "TCP, two threads, 64 KiB writes", "tcp, 64 KiB writes", "JavaScript, one thread", "js: tcp, 64 KiB writes", Some(7.0)),
+    rate(Boxstream, "TCP, two threads, 4 KiB writes, BufWriter", "tcp, 4 KiB writes gathered", "kuska-handshake", "kuska: tcp, 4 KiB writes", Some(2.0)),
+    rate(Boxstream, "TCP, two threads, 4 KiB writes, BufWriter", "tcp, 4 KiB writes gathered", "JavaScript, one thread", "js: tcp, 4 KiB writes", Some(7.0)),
+    rate(Boxstream, "TCP, two threads, 4 KiB writes, bare", "tcp, 4 KiB writes", "kuska-handshake", "kuska: tcp, 4 KiB writes", None),
+    rate(Boxstream, "TCP, two threads, 4 KiB writes, bare", "tcp, 4 KiB writes", "JavaScript, one thread", "js: tcp, 4 KiB writes", None),
+    rate(Mux, "sequential calls", "sequential calls", "bare TCP ping-pong", "ping-pong", Some(0.7)),
+    rate(Mux, "sequential calls, thread each", "sequential calls, two threads", "bare TCP ping-pong", "ping-pong, two threads", Some(0.7)),
+    rate(Mux, "sequential calls", "sequential calls", "JavaScript", "js: sequential calls", None),
+    rate(Mux, "calls, 64 in flight", "calls, 64 in flight", "JavaScript", "js: calls, 64 in flight", Some(8.0)),
+    rate(Mux, "calls, 64 in flight, thread each", "calls, 64 in flight, two threads", "JavaScript", "js: calls, 64 in flight", None),
+    rate(Mux, "source items", "source items", "JavaScript", "js: source items", Some(15.0)),
+    rate(Mux, "source items, thread each", "source items, two threads", "JavaScript", "js: source items", None),
+    Comparison {
+        section: Memory,
+        what: "idle connection, both ends, of 10,000",
+        ours: "idle connection",
+        against: Against::AtMost(16.0),
+        unit: "KiB",
+    },
+];
+
+/// One row of the table.
+pub(super) struct Row {
+    pub(super) section: Section,
+    cells: [String; 6],
+    /// Whether the floor is kept, if there is one.
+    pub(super) ok: Option<bool>,
+}
+
+impl Comparison {
+    pub(super) fn row(&self, figures: &Figures) -> Result<Row> {
+        let values = |name: &str| {
+            let values = figures.get(name).map(Vec::as_slice);
+            values.with_context(|| format!("no program printed the figure {name:?}"))
+        };
+        let ours = values(self.ours)?;
+        let figure = |value: f64| format!("{} {}", grouped(value), self.unit);
+        let (with, theirs, ratio, floor, ok) = match self.against {
+            Against::AtMost(most) => {
+                let ok = median(ours) <= most;
+                (
+                    "the limit".into(),
+                    figure(most),
+                    median(ours) / most,
+                    "at most".into(),
+                    Some(ok),
+                )
+            }
+            Against::Rate { with, theirs, floor } => {
+                let theirs = values(theirs)?;
+                let ratios: Vec<f64> = ours.iter().zip(theirs).map(|(ours, theirs)| ours / theirs).collect();
+                let ratio = median(&ratios);
+                let text = floor.map_or("".into(), |floor| format!("{floor:.2}"));
+                (
+                    with.to_owned(),
+                    figure(median(theirs)),
+                    ratio,
+                    text,
+                    floor.map(|floor| ratio >= floor),
+                )
+            }
+        };
+        Ok(Row {
+            section: self.section,
+            cells: [
+                self.what.into(),
+                figure(median(ours)),
+                with,
+                theirs,
+                format!("{ratio:.2}"),
+                floor,
+            ],
+            ok,
+        })
+    }
+}
+
+/// The table as Markdown, which is as good in a terminal.
+pub(super) fn render(rows: &[Row]) -> String {
+    let mut lines = vec![["what", "ours", "compared with", "theirs", "ratio", "floor", ""].map(String::from)];
+    for row in rows {
+        let [what, ours, with, theirs, ratio, floor] = row.cells.clone();
+        let verdict = row.ok.map_or("", |ok| if ok { "ok" } else { "BELOW" });
+        lines.push([what, ours, with, theirs, ratio, floor, verdict.into()]);
+    }
+    let widths: [usize; 7] = std::array::from_fn(|column| {
+        let width = |line: &[String; 7]| line.get(column).map_or(0, String::len);
+        lines.iter().map(width).max().unwrap_or(0)
+    });
+    // Texts to the left, numbers to the right.
+    let right = [false, true, false, true, true, true, false];
+    let mut text = String::new();
+    for (number, line) in lines.iter().enumerate() {
+        for ((cell, width), right) in line.iter().zip(widths).zip(right) {
+            let _ = match right {
+                true => write!(text, "| {cell:>width$} "),
+                false => write!(text, "| {cell:<width$} "),
+            };
+        }
+        text.push_str("|\n");
+        if number == 0 {
+            for (width, right) in widths.iter().zip(right) {
+                let _ = write!(text, "|{}{}", "-".repeat(width + 1), if right { ":" } else { "-" });
+            }
+            text.push_str("|\n");
+        }
+    }
+    text
+}
+
+/// The middle one of `values`; of an even number the mean of the middle two.
+pub(super) fn median(values: &[f64]) -> f64 {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let middle = |from_middle: usize| sorted.get(from_middle).copied().unwrap_or(f64::NAN);
+    (middle(sorted.len() / 2) + middle(sorted.len().saturating_sub(1) / 2)) / 2.0
+}
+
+/// Three digits that count, and commas between thousands.
+fn grouped(value: f64) -> String {
+    if value < 100.0 {
+        return format!("{value:.1}");
+    }
+    let digits = format!("{value:.0}");
+    let mut text = String::new();
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_median_is_the_middle() {
+        assert_eq!(median(&[3.0, 1.0, 2.0]), 2.0);
+        assert_eq!(median(&[4.0, 1.0, 2.0, 3.0]), 2.5);
+        assert!(median(&[]).is_nan());
+    }
+
+    #[test]
+    fn thousands_are_grouped() {
+        assert_eq!(grouped(7.25), "7.2");
+        assert_eq!(grouped(999.6), "1,000");
+        assert_eq!(grouped(1_234_567.0), "1,234,567");
+    }
+
+    #[test]
+    fn a_ratio_is_the_median_of_the_ratios_of_rounds() {
+        let comparison = rate(Handshake, "", "ours", "", "theirs", Some(2.0));
+        let figures = Figures::from([
+            ("ours".into(), vec![10.0, 20.0, 30.0]),
+            ("theirs".into(), vec![5.0, 5.0, 20.0]),
+        ]);
+        let row = comparison.row(&figures).ok();
+        assert_eq!(
+            row.map(|row| (row.cells[4].clone(), row.ok)),
+            Some(("2.00".into(), Some(true)))
+        );
+    }
+}
