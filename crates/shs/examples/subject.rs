@@ -17,7 +17,11 @@ use std::{
 };
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let args: Vec<Vec<u8>> = std::env::args().skip(1).map(|arg| unhex(&arg)).collect::<Option<_>>().ok_or("not hex")?;
+    let args: Vec<Vec<u8>> = std::env::args()
+        .skip(1)
+        .map(|arg| unhex(&arg))
+        .collect::<Option<_>>()
+        .ok_or("not hex")?;
     let ephemeral = x25519::SecretKey::generate()?;
     let outcome = match args.as_slice() {
         [network, server] => {
@@ -62,5 +66,8 @@ fn array<const N: usize>(bytes: &[u8]) -> Result<[u8; N], &'static str> {
 }
 
 fn unhex(text: &str) -> Option<Vec<u8>> {
-    (0..text.len()).step_by(2).map(|i| u8::from_str_radix(text.get(i..i + 2)?, 16).ok()).collect()
+    (0..text.len())
+        .step_by(2)
+        .map(|i| u8::from_str_radix(text.get(i..i + 2)?, 16).ok())
+        .collect()
 }

@@ -84,12 +84,14 @@ enum Start {
     Stream(StreamId, Request),
 }
 
-/// What came of reading.
+/// How reading stopped.
 enum Input {
-    /// Something was worked on.
-    Some,
-    /// Nothing arrived.
-    None,
+    /// Others must get their turn first.
+    More,
+    /// The peer must wait, because readers or the output are behind.
+    Held,
+    /// Nothing more has arrived; the stream beneath will wake the driver.
+    Drained,
     /// The stream beneath has ended.
     End(Result<(), Error>),
 }
@@ -127,10 +129,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Future for Driver<S> {
         let this = self.get_mut();
         let span = this.span.clone();
         let _entered = span.enter();
-        if let Some(ended) = this.link.with(|state| state.ended().cloned()) {
+        if let Some(ended) = this.link.unpark_self() {
             return Poll::Ready(ended);
         }
-        this.link.unpark_self();
         for _ in 0..TURNS_PER_POLL {
             match this.turn(cx) {
                 Turn::Progress => {}
@@ -162,16 +163,20 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     /// Reads and acts, runs handlers, writes.
     fn turn(&mut self, cx: &mut TaskContext<'_>) -> Turn {
         let mut progress = false;
+        let mut held = false;
         match self.receive(cx) {
-            Input::Some => progress = true,
-            Input::None => {}
+            Input::More => progress = true,
+            Input::Held => held = true,
+            // All that has arrived is worked on, and what that gives to send leaves below.
+            Input::Drained => {}
             Input::End(result) => return Turn::Over(result),
         }
         if self.stage == Stage::Talking {
             progress |= self.run_handlers(cx);
         }
         match self.transmit(cx) {
-            Ok(wrote) => progress |= wrote,
+            // Whoever waits for room is woken; only reading has to be tried again here.
+            Ok(wrote) => progress |= wrote && held,
             Err(result) => return Turn::Over(result),
         }
         match self.advance(cx) {
@@ -183,7 +188,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
 
     /// Works on what was read and reads more, unless the peer must wait.
     fn receive(&mut self, cx: &mut TaskContext<'_>) -> Input {
-        let mut progress = false;
         for _ in 0..READS_PER_TURN {
             let (starts, more) = match self.dispatch() {
                 Ok(dispatched) => dispatched,
@@ -191,19 +195,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                     // The goodbye is ready; it is written before the driver ends.
                     tracing::debug!(%error, "the peer broke the protocol");
                     self.link.with(|state| state.fail_work(&error));
-                    return Input::Some;
+                    return Input::More;
                 }
             };
-            if !starts.is_empty() {
-                progress = true;
-                starts.into_iter().for_each(|start| self.start(start, cx));
-            }
+            starts.into_iter().for_each(|start| self.start(start, cx));
             match more {
-                More::Frames => {
-                    progress = true;
-                    continue;
-                }
-                More::Stop => break,
+                More::Frames => continue,
+                More::Stop => return Input::Held,
                 More::Bytes => {}
             }
             if self.input.capacity() - self.input.len() < READ_LEAST {
@@ -217,11 +215,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                     if self.input.is_empty() {
                         self.input = BytesMut::new();
                     }
-                    break;
+                    return Input::Drained;
                 }
                 Poll::Ready(Ok(0)) => return Input::End(self.end_of_input(None)),
                 Poll::Ready(Ok(count)) => {
-                    progress = true;
                     if self.stage == Stage::Listening {
                         self.input.clear();
                     }
@@ -235,7 +232,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                 Poll::Ready(Err(error)) => return Input::End(self.end_of_input(Some(error))),
             }
         }
-        if progress { Input::Some } else { Input::None }
+        Input::More
     }
 
     /// Hands out what has arrived. Foreign code does not run here: what needs it is returned.
