@@ -65,6 +65,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         bail!("--write wants the whole table: leave --only out");
     }
     let programs = Programs::build(&sections)?;
+    warn_if_busy();
     let figures = measure(&programs, &sections, args.rounds.max(1))?;
     let rows: Vec<Row> = COMPARISONS
         .iter()
@@ -80,6 +81,18 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         bail!("{below} figures are below their floor; if the machine was busy, run it again");
     }
     Ok(())
+}
+
+/// Other work slows all sides down, but not alike: what needs two cores suffers most.
+fn warn_if_busy() {
+    let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    let load = load.split_whitespace().next().and_then(|load| load.parse::<f64>().ok());
+    // Building has just finished, which accounts for one.
+    if let Some(load) = load.filter(|load| *load > 1.5) {
+        eprintln!(
+            "warning: the machine is busy (load {load}); figures, and ratios of what uses two threads, will suffer"
+        );
+    }
 }
 
 /// Runs every program once a round, one after the other.
