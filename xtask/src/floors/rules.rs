@@ -63,6 +63,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("handfast-tribes", 4),
     (META, TOP),
     ("handfast-cli", TOP),
+    ("bench-ours", XTASK),
     ("xtask", XTASK),
 ];
 
