@@ -85,7 +85,13 @@ fn page(groups: &[Group]) -> String {
     }
     let (total, _) = count(groups);
     let _ = writeln!(page, "\n**{total} cases pass** against JavaScript peers.");
-    for list in [List::Handshakes, List::Calls, List::Texts, List::Program] {
+    for list in [
+        List::Handshakes,
+        List::Misbehaviour,
+        List::Calls,
+        List::Texts,
+        List::Program,
+    ] {
         let groups: Vec<&Group> = groups.iter().filter(|group| group.title.list == list).collect();
         let _ = writeln!(page, "\n## Cases: {list}\n");
         let mut names: Vec<&str> = Vec::new();
@@ -129,6 +135,7 @@ impl std::fmt::Display for List {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::Handshakes => "handshake and Box Stream",
+            Self::Misbehaviour => "handshakes with peers that misbehave",
             Self::Calls => "calls",
             Self::Texts => "references and secret files",
             Self::Program => "the program",

@@ -2,13 +2,19 @@
 
 mod calls;
 mod handshakes;
+mod misbehaviour;
 mod program;
 mod texts;
 
 use super::cases::Verdict;
-use anyhow::Result;
+use crate::shell;
+use anyhow::{Context as _, Result, ensure};
 use futures_util::future::BoxFuture;
 use handfast_keys::{KeyPair, NetworkIdentifier};
+use serde_json::Value;
+use std::path::PathBuf;
+use std::process::Stdio;
+use tokio::process::Command;
 
 /// Suites that run side by side.
 pub(super) const AT_ONCE: usize = 4;
@@ -34,6 +40,8 @@ pub(super) struct Title {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum List {
     Handshakes,
+    /// Peers that misbehave, as the suite shs1-test plays them.
+    Misbehaviour,
     Calls,
     Texts,
     Program,
@@ -79,6 +87,7 @@ pub(super) async fn all(only: Option<&str>) -> Result<Vec<Suite>> {
         }
     };
     handshakes::add(&mut add)?;
+    misbehaviour::add(&mut add)?;
     calls::add(&mut add)?;
     texts::add(&mut add)?;
     program::add(&mut add)?;
@@ -97,6 +106,25 @@ async fn finish(title: Title, work: BoxFuture<'static, Result<Vec<Verdict>>>) ->
         }]
     });
     Group { title, verdicts }
+}
+
+/// Builds what cargo's arguments name, and says where the executable is.
+async fn executable(arguments: &[&str]) -> Result<PathBuf> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut build = Command::new(cargo);
+    build.args(["build", "--message-format", "json-render-diagnostics"]);
+    build.args(arguments).current_dir(shell::root());
+    build.stdin(Stdio::null()).stderr(Stdio::inherit()).kill_on_drop(true);
+    let output = build.output().await.context("cannot start cargo")?;
+    ensure!(output.status.success(), "{arguments:?} does not build");
+    let messages = String::from_utf8_lossy(&output.stdout);
+    let mut executables = messages.lines().filter_map(|line| {
+        let message: Value = serde_json::from_str(line).ok()?;
+        Some(PathBuf::from(message.get("executable")?.as_str()?))
+    });
+    executables
+        .next_back()
+        .context("cargo does not tell where the executable is")
 }
 
 /// The network of all pairs.

@@ -4,9 +4,8 @@ use super::super::cases::Verdict;
 use super::super::node;
 use super::super::peers::Peer;
 use super::calls::{Serving, serve_stack};
-use super::{Add, CLIENT_SEED, Direction, List, NETWORK, SERVER_SEED, Title, base64, hex, identity};
-use crate::shell;
-use anyhow::{Context as _, Result, bail};
+use super::{Add, CLIENT_SEED, Direction, List, NETWORK, SERVER_SEED, Title, base64, executable, hex, identity};
+use anyhow::{Context as _, Result};
 use handfast_keys::secret_file;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -35,34 +34,7 @@ pub(super) fn add(add: &mut Add<'_>) -> Result<()> {
 /// Builds the program, once.
 async fn program() -> Result<&'static Path> {
     static BUILT: OnceCell<PathBuf> = OnceCell::const_new();
-    let built = BUILT.get_or_try_init(|| async {
-        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-        let mut build = Command::new(cargo);
-        build.args([
-            "build",
-            "--package",
-            "handfast-cli",
-            "--message-format",
-            "json-render-diagnostics",
-        ]);
-        build
-            .current_dir(shell::root())
-            .stdin(Stdio::null())
-            .stderr(Stdio::inherit())
-            .kill_on_drop(true);
-        let output = build.output().await.context("cannot start cargo")?;
-        if !output.status.success() {
-            bail!("the program does not build");
-        }
-        let messages = String::from_utf8_lossy(&output.stdout);
-        let mut executables = messages.lines().filter_map(|line| {
-            let message: Value = serde_json::from_str(line).ok()?;
-            Some(PathBuf::from(message.get("executable")?.as_str()?))
-        });
-        executables
-            .next_back()
-            .context("cargo does not tell where the program is")
-    });
+    let built = BUILT.get_or_try_init(|| executable(&["--package", "handfast-cli"]));
     Ok(built.await?)
 }
 
