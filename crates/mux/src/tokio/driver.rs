@@ -1,18 +1,19 @@
 //! The future that moves bytes between a connection and the stream beneath it.
 
+mod closing;
+
 use std::collections::VecDeque;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll};
-use std::time::Duration;
 
 use ::tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
-use ::tokio::time::{Sleep, sleep};
 use bytes::{Buf, BytesMut};
 use futures_util::stream::{FuturesUnordered, StreamExt};
 
+use self::closing::{Stage, Timers, is_due};
 use super::link::Link;
 use super::serve::{CallWork, ItemsWork, SinkWork, Work, end_stream, panicked};
 use super::{Answer, Context, Incoming, Overflow, Service};
@@ -54,26 +55,6 @@ pub struct Driver<S> {
     timers: Timers,
     stage: Stage,
     span: tracing::Span,
-}
-
-#[derive(Default)]
-struct Timers {
-    /// While a buffer for items is full.
-    stall: Option<Pin<Box<Sleep>>>,
-    /// While the stream beneath takes no output.
-    write: Option<Pin<Box<Sleep>>>,
-    /// While closing.
-    close: Option<Pin<Box<Sleep>>>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stage {
-    Talking,
-    /// The goodbye is on its way: what is left is written, then the stream is shut down.
-    Parting,
-    /// The stream is shut down; what the peer still says is read and dropped until it hangs up. Hanging up first would make
-    /// the system reset the connection, which can destroy our goodbye on its way.
-    Listening,
 }
 
 /// What arrived and needs foreign code, which runs without the lock.
@@ -285,19 +266,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         more.map(|more| (starts, more))
     }
 
-    /// The stream beneath has ended or failed.
-    fn end_of_input(&mut self, error: Option<std::io::Error>) -> Result<(), Error> {
-        let parted = self.link.with(|state| state.connection.has_parted());
-        let finished = self.link.with(|state| state.connection.finish(&self.input));
-        match (error, finished) {
-            (_, Err(error @ Error::Protocol(_))) => Err(error),
-            // After a goodbye it does not matter how the peer hangs up: JavaScript peers do it in several ways.
-            _ if parted => Ok(()),
-            (Some(error), _) => Err(error.into()),
-            (None, finished) => finished,
-        }
-    }
-
     /// Starts the handler of a request.
     fn start(&mut self, start: Start, cx: &mut TaskContext<'_>) {
         match start {
@@ -469,71 +437,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         Ok(progress)
     }
 
-    /// Minds the timers and the stages of closing. `Err` is the end of the connection.
-    fn advance(&mut self, cx: &mut TaskContext<'_>) -> Result<bool, Result<(), Error>> {
-        let (paused, parted, closing) = self.link.with(|state| {
-            let connection = &state.connection;
-            (state.paused, connection.has_parted(), !connection.is_open())
-        });
-        if !paused {
-            self.timers.stall = None;
-        } else if let Overflow::Pause { at_most } = self.link.config.overflow
-            && is_due(&mut self.timers.stall, at_most, cx)
-        {
-            self.timers.stall = None;
-            self.link.with(|state| state.end_slowest_stream());
-            return Ok(true);
-        } else if self.link.config.overflow == Overflow::EndStream {
-            // All buffers together are full, and none of them alone.
-            self.link.with(|state| state.end_slowest_stream());
-            return Ok(true);
-        }
-        if !closing {
-            return Ok(false);
-        }
-        let close_timeout = self.link.config.close_timeout;
-        let due = is_due(&mut self.timers.close, close_timeout, cx);
-        match self.stage {
-            Stage::Talking if parted => {
-                self.stage = Stage::Parting;
-                self.timers.close = None;
-                self.drop_work();
-                Ok(true)
-            }
-            Stage::Talking if due => {
-                // Open work has had its time: the goodbye is said over its head.
-                self.link
-                    .with(|state| state.abort("what was open did not end within the close timeout".into()));
-                Ok(true)
-            }
-            Stage::Talking => Ok(false),
-            Stage::Parting if !self.output.is_empty() || self.unflushed => {
-                if due {
-                    Err(Err(Error::WriteStalled(close_timeout)))
-                } else {
-                    Ok(false)
-                }
-            }
-            Stage::Parting => match Pin::new(&mut self.stream).poll_shutdown(cx) {
-                Poll::Ready(Ok(())) => {
-                    self.stage = Stage::Listening;
-                    self.link.with(|state| state.paused = false);
-                    match self.link.with(|state| state.connection.failure()) {
-                        // A peer that breaks the protocol is not listened to.
-                        Some(error) => Err(Err(error)),
-                        None => Ok(true),
-                    }
-                }
-                Poll::Ready(Err(error)) => Err(self.end_of_input(Some(error))),
-                Poll::Pending if due => Err(self.end_of_input(Some(std::io::ErrorKind::TimedOut.into()))),
-                Poll::Pending => Ok(false),
-            },
-            // The goodbye is said; a peer that does not answer it in time has had its chance.
-            Stage::Listening if due => Err(self.end_of_input(None)),
-            Stage::Listening => Ok(false),
-        }
-    }
-
     /// Idle connections are many: they keep no buffers.
     fn release_idle_memory(&mut self) {
         if self.output.is_empty() && self.output.capacity() > 0 {
@@ -548,31 +451,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     }
 }
 
-impl<S> Driver<S> {
-    /// Handlers stop: nobody hears their answers any more.
-    fn drop_work(&mut self) {
-        self.work = None;
-        self.waiting = VecDeque::new();
-        self.waiting_bytes = 0;
-        self.running_calls = 0;
-        self.running_streams = 0;
-    }
-
-    fn finish(&mut self, result: Result<(), Error>) {
-        self.link.with(|state| state.finish(result));
-        // Only now: a handler that is dropped may look at how the connection ended.
-        self.drop_work();
-    }
-}
-
-impl<S> Drop for Driver<S> {
-    fn drop(&mut self) {
-        if self.link.with(|state| state.ended().is_none()) {
-            self.finish(Err(Error::Aborted("its driver was dropped".into())));
-        }
-    }
-}
-
 impl<S> fmt::Debug for Driver<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Driver")
@@ -580,15 +458,6 @@ impl<S> fmt::Debug for Driver<S> {
             .field("stage", &self.stage)
             .finish_non_exhaustive()
     }
-}
-
-/// Starts the timer if it does not run, and tells whether it has run out.
-fn is_due(timer: &mut Option<Pin<Box<Sleep>>>, after: Duration, cx: &mut TaskContext<'_>) -> bool {
-    timer
-        .get_or_insert_with(|| Box::pin(sleep(after)))
-        .as_mut()
-        .poll(cx)
-        .is_ready()
 }
 
 /// Why dispatching stopped.
