@@ -6,12 +6,9 @@ use bytes::Bytes;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
+use crate::json::{MAX_QUOTE, quote};
 use crate::method::{MAX_LENGTH, MAX_PARTS};
 use crate::{Body, BodyKind, CallType, MethodName, RemoteError, json};
-
-/// Longest part of a bad request that the error answer quotes, in bytes. JavaScript quotes all of it; a limit keeps the
-/// answer to a hostile request from being as large as the request.
-const MAX_QUOTE: usize = 1024;
 
 /// A request as it arrives or leaves.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -124,17 +121,6 @@ fn printed(body: &Body) -> Cow<'_, str> {
         BodyKind::String => Cow::Owned(serde_json::to_string(&String::from_utf8_lossy(start)).unwrap_or_default()),
         BodyKind::Buffer => Cow::Owned(json::buffer_form(start)),
     }
-}
-
-fn quote(text: &str) -> Cow<'_, str> {
-    if text.len() <= MAX_QUOTE {
-        return Cow::Borrowed(text);
-    }
-    let mut end = MAX_QUOTE;
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    Cow::Owned(format!("{}…", text.get(..end).unwrap_or_default()))
 }
 
 #[cfg(test)]
