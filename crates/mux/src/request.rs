@@ -87,8 +87,13 @@ fn parts(body: &Body) -> Result<(MethodName, Bytes, Option<&RawValue>), RemoteEr
     let Some(method) = name.and_then(|name| method_name(name.get())) else {
         return Err(refused("name should be a string or an array of strings"));
     };
-    // A slice of the body: the arguments are not copied.
-    let args = body.clone().into_bytes().slice_ref(args.get().as_bytes());
+    let args = args.get().as_bytes();
+    // A slice of the body is not copied, but keeps all of the body alive, so the body must not consist of something else.
+    let args = if args.len() < body.len() / 2 {
+        Bytes::copy_from_slice(args)
+    } else {
+        body.clone().into_bytes().slice_ref(args)
+    };
     Ok((method, args, kind))
 }
 
@@ -166,6 +171,14 @@ mod tests {
         assert!(message(long).len() < MAX_QUOTE + 100);
         let stream = Request::parse_stream(&Body::json(r#"{"name":["a"],"args":[]}"#).unwrap()).unwrap_err();
         assert_eq!(stream.message(), "unsupported stream type: undefined");
+    }
+
+    #[test]
+    fn short_arguments_do_not_keep_a_long_body_alive() {
+        let long = Body::json(format!(r#"{{"name":["a"],"args":[],"junk":"{}"}}"#, "x".repeat(1000))).unwrap();
+        let request = Request::parse(&long).unwrap();
+        assert_eq!(&*request.args, b"[]");
+        assert!(long.into_bytes().is_unique());
     }
 
     #[test]
