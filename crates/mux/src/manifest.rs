@@ -267,11 +267,11 @@ mod tests {
 
     #[test]
     fn a_deep_and_wide_manifest_costs_what_its_length_says() {
-        // Copied once for each level, this would take gigabytes.
-        let wide: String = (0..200_000).map(|i| format!(r#","{i}":"sync""#)).collect();
+        // Copied once for each level, all this would be there a hundred times.
+        let wide: String = (0..20_000).map(|i| format!(r#","{i}":"sync""#)).collect();
         let text = format!(r#"{}{{"x":"sync"{wide}}}{}"#, r#"{"a":"#.repeat(100), "}".repeat(100));
         let manifest: Manifest = serde_json::from_str(&text).unwrap();
-        assert_eq!(manifest.methods().len(), 200_001);
+        assert_eq!(manifest.methods().len(), 20_001);
         assert!(serde_json::from_str::<Manifest>(&r#"{"a":"#.repeat(1_000_000)).is_err());
     }
 }
