@@ -33,14 +33,14 @@ pub(super) enum Stage {
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     /// The stream beneath has ended or failed.
-    pub(super) fn end_of_input(&mut self, error: Option<std::io::Error>) -> Result<(), Error> {
+    pub(super) fn end_of_input(&mut self, error: Option<Error>) -> Result<(), Error> {
         let parted = self.link.with(|state| state.connection.has_parted());
         let finished = self.link.with(|state| state.connection.finish(&self.input));
         match (error, finished) {
             (_, Err(error @ Error::Protocol(_))) => Err(error),
             // After a goodbye it does not matter how the peer hangs up: JavaScript peers do it in several ways.
             _ if parted => Ok(()),
-            (Some(error), _) => Err(error.into()),
+            (Some(error), _) => Err(error),
             (None, finished) => finished,
         }
     }
@@ -49,7 +49,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     pub(super) fn advance(&mut self, cx: &mut TaskContext<'_>) -> Result<bool, Result<(), Error>> {
         let (paused, parted, closing) = self.link.with(|state| {
             let connection = &state.connection;
-            (state.paused, connection.has_parted(), !connection.is_open())
+            (
+                state.paused && self.stage == Stage::Talking,
+                connection.has_parted(),
+                !connection.is_open(),
+            )
         });
         if !paused {
             self.timers.stall = None;
@@ -100,8 +104,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                         None => Ok(true),
                     }
                 }
-                Poll::Ready(Err(error)) => Err(self.end_of_input(Some(error))),
-                Poll::Pending if due => Err(self.end_of_input(Some(std::io::ErrorKind::TimedOut.into()))),
+                Poll::Ready(Err(error)) => Err(self.end_of_input(Some(error.into()))),
+                Poll::Pending if due => {
+                    Err(self.end_of_input(Some(std::io::Error::from(std::io::ErrorKind::TimedOut).into())))
+                }
                 Poll::Pending => Ok(false),
             },
             // The goodbye is said; a peer that does not answer it in time has had its chance.
@@ -116,7 +122,7 @@ impl<S> Driver<S> {
     pub(super) fn drop_work(&mut self) {
         self.work = None;
         self.waiting = VecDeque::new();
-        self.waiting_bytes = 0;
+        self.args_bytes = 0;
         self.running_calls = 0;
         self.running_streams = 0;
     }
