@@ -1,113 +1,162 @@
-// One round of measurements of the JavaScript packages: one JSON line each, { name: "WHAT/WHO", value, unit }. Client and server share
-// this one process and its thread, over TCP loopback without Nagle's delay, so that each figure pays for both ends.
+// Measures the JavaScript stack: `node bench.js handshake|boxstream|mux [N]`. One JSON object a line.
+//
+// Both ends run in this one process over TCP on the loopback interface, without Nagle's algorithm, so each figure pays for
+// both ends on one core, as the figures of ours do that it is compared with.
 'use strict'
-const net = require('net')
-const { project, identity } = require('./lib/peer')
-const load = project('core')
-const pull = load('pull-stream')
-const toPull = load('stream-to-pull-stream')
-const SHS = load('secret-handshake')
-const Mux = load('muxrpc')
 
-const HANDSHAKES = 300
-const BYTES = 32 * 1024 * 1024
-const SEQUENTIAL = 5000
-const PARALLEL = 20000
-const IN_FLIGHT = 64
-const ITEMS = 30000
+const { createRequire } = require('module')
+const net = require('net')
+const path = require('path')
+const fromCore = createRequire(path.join(__dirname, 'core', 'package.json'))
+const crypto = require('crypto')
+const muxrpc = fromCore('muxrpc')
+const pull = fromCore('pull-stream')
+const secretHandshake = fromCore('secret-handshake')
+const toPull = fromCore('stream-to-pull-stream')
+const chloride = createRequire(fromCore.resolve('secret-handshake'))('chloride')
 
 const network = Buffer.alloc(32, 7)
-const alice = identity('41'.repeat(32))
-const bob = identity('42'.repeat(32))
-const server = SHS.createServer(bob, (_key, cb) => cb(null, true), network, 10000)
-const client = SHS.createClient(alice, network, 10000)
+const alice = chloride.crypto_sign_seed_keypair(crypto.randomBytes(32))
+const bob = chloride.crypto_sign_seed_keypair(crypto.randomBytes(32))
+const allow = (_peer, cb) => cb(null, true)
+const serverSide = secretHandshake.createServer(bob, allow, network, 10000)
+const clientSide = secretHandshake.createClient(alice, network, 10000)
 
-const report = (what, value, unit) => console.log(JSON.stringify({ name: what + '/js', value, unit }))
+const seconds = () => Number(process.hrtime.bigint()) / 1e9
+const report = (name, value, unit) => console.log(JSON.stringify({ name: `js: ${name}`, value, unit }))
 
-// Seconds that `work` takes.
-async function time (work) {
-  const start = process.hrtime.bigint()
-  await work()
-  return Number(process.hrtime.bigint() - start) / 1e9
-}
-
-// Calls `onStream` with every authenticated stream, and resolves to { dial, close }.
-function listen (onStream) {
+// Serves each connection, after its handshake, with `onStream`; resolves to what dials it.
+function serve(onStream) {
   return new Promise((resolve) => {
-    const listener = net.createServer((socket) => {
+    const server = net.createServer((socket) => {
       socket.setNoDelay(true)
       socket.on('error', () => {})
-      const duplex = toPull.duplex(socket)
-      pull(duplex.source, server((err, stream) => { if (!err) onStream(stream) }), duplex.sink)
+      const plain = toPull.duplex(socket)
+      pull(plain.source, serverSide((error, stream) => { if (!error) onStream(stream) }), plain.sink)
     })
-    const dial = () => new Promise((resolve, reject) => {
-      const socket = net.connect(listener.address().port, '127.0.0.1')
-      socket.setNoDelay(true)
-      socket.on('error', () => {})
-      const duplex = toPull.duplex(socket)
-      pull(duplex.source, client(bob.publicKey, (err, stream) => err ? reject(err) : resolve({ stream, socket })), duplex.sink)
+    server.listen(0, '127.0.0.1', () => {
+      const { port } = server.address()
+      resolve({ dial: () => dial(port), close: () => server.close() })
     })
-    listener.listen(0, '127.0.0.1', () => resolve({ dial, close: () => listener.close() }))
   })
 }
 
-async function handshakes () {
-  const { dial, close } = await listen(() => {})
-  const run = async (n) => { for (let i = 0; i < n; i++) (await dial()).socket.destroy() }
-  await run(HANDSHAKES / 10)
-  report('handshakes', HANDSHAKES / await time(() => run(HANDSHAKES)), '/s')
-  close()
-}
-
-async function boxStream () {
-  let done
-  const { dial, close } = await listen((stream) => {
-    let received = 0
-    pull(stream.source, pull.drain((chunk) => { received += chunk.length; if (received >= BYTES) done() }, () => {}))
+function dial(port) {
+  return new Promise((resolve, reject) => {
+    const socket = net.connect(port, '127.0.0.1')
+    socket.setNoDelay(true)
+    socket.on('error', () => {})
+    const plain = toPull.duplex(socket)
+    const shaken = (error, stream) => (error ? reject(error) : resolve({ stream, hangUp: () => socket.destroy() }))
+    pull(plain.source, clientSide(bob.publicKey, shaken), plain.sink)
   })
-  const { stream, socket } = await dial()
-  const chunk = Buffer.alloc(4096, 1)
-  const seconds = await time(() => new Promise((resolve) => {
-    done = resolve
-    let sent = 0
-    pull((abort, cb) => {
-      if (abort) return cb(abort)
-      if (sent >= BYTES) return
-      sent += chunk.length
-      // The event loop must turn now and then, or the reading end starves.
-      sent % (1 << 20) ? cb(null, chunk) : setImmediate(cb, null, chunk)
-    }, stream.sink)
-  }))
-  report('boxstream_tcp', BYTES / seconds / 1e9, 'GB/s')
-  socket.destroy()
-  close()
 }
 
-async function calls () {
+// One connection after the other, connecting included.
+async function handshake(count) {
+  const server = await serve(() => {})
+  const shake = async () => (await server.dial()).hangUp()
+  for (let i = 0; i < count / 10; i++) await shake()
+  const start = seconds()
+  for (let i = 0; i < count; i++) await shake()
+  report('handshake over TCP', count / (seconds() - start), '1/s')
+  server.close()
+}
+
+async function boxstream(megabytes) {
+  await transfer('tcp, 4 KiB writes', 4096, megabytes)
+  await transfer('tcp, 64 KiB writes', 65536, megabytes)
+}
+
+async function transfer(name, piece, megabytes) {
+  const record = Buffer.alloc(piece, 1)
+  const total = megabytes * 1e6
+  let finished
+  const received = new Promise((resolve) => { finished = resolve })
+  const server = await serve((stream) => {
+    let count = 0
+    let start = 0
+    pull(stream.source, pull.drain((data) => {
+      if (count === 0) start = seconds()
+      count += data.length
+      if (count >= total) finished(count / (seconds() - start) / 1e6)
+    }, () => {}))
+  })
+  const { stream, hangUp } = await server.dial()
+  let sent = 0
+  pull((end, cb) => {
+    if (end) return cb(end)
+    if (sent >= total) return
+    sent += record.length
+    // Now and then the reading end must get its turn.
+    if (sent % (1 << 20) === 0) setImmediate(cb, null, record)
+    else cb(null, record)
+  }, stream.sink)
+  report(name, await received, 'MB/s')
+  hangUp()
+  server.close()
+}
+
+async function mux(calls) {
   const manifest = { hello: 'async', items: 'source' }
   const api = {
     hello: (name, cb) => cb(null, 'hello, ' + name),
-    items: (n) => { let i = 0; return (abort, cb) => abort || i >= n ? cb(abort || true) : cb(null, { i: i++, text: 'small json item' }) }
+    items: (count) => {
+      let n = 0
+      return (end, cb) => (end || n >= count ? cb(end || true) : cb(null, { i: n++, text: 'small json item' }))
+    },
   }
-  const { dial, close } = await listen((stream) => {
-    const rpc = Mux(null, manifest, api)
-    pull(stream, rpc.stream, stream)
-  })
-  const { stream, socket } = await dial()
-  const rpc = Mux(manifest, null, {}, null)
+  const server = await serve((stream) => pull(stream, muxrpc(null, manifest, api).stream, stream))
+  const { stream, hangUp } = await server.dial()
+  const rpc = muxrpc(manifest, null, {}, null)
   pull(stream, rpc.stream, stream)
-  const hello = () => new Promise((resolve, reject) => rpc.hello('world', (err, value) => err ? reject(err) : resolve(value)))
-  const worker = async (n) => { for (let i = 0; i < n; i++) await hello() }
+  const hello = () => new Promise((resolve, reject) => {
+    rpc.hello('world', (error, answer) => (error ? reject(error) : resolve(answer)))
+  })
 
-  await worker(SEQUENTIAL / 10)
-  report('calls_sequential', SEQUENTIAL / await time(() => worker(SEQUENTIAL)), '/s')
-  const each = Math.ceil(PARALLEL / IN_FLIGHT)
-  const parallel = await time(() => Promise.all(Array.from({ length: IN_FLIGHT }, () => worker(each))))
-  report('calls_64_in_flight', each * IN_FLIGHT / parallel, '/s')
-  const items = await time(() => new Promise((resolve) => pull(rpc.items(ITEMS), pull.drain(() => {}, resolve))))
-  report('source_items', ITEMS / items, '/s')
-  socket.destroy()
-  close()
+  for (let i = 0; i < calls / 10; i++) await hello()
+  let start = seconds()
+  for (let i = 0; i < calls; i++) await hello()
+  report('sequential calls', calls / (seconds() - start), '1/s')
+
+  start = seconds()
+  const many = calls * 2
+  await new Promise((resolve, reject) => {
+    let started = 0
+    let answered = 0
+    const next = () => {
+      if (started >= many) return
+      started++
+      rpc.hello('world', (error) => {
+        if (error) return reject(error)
+        answered++
+        if (answered === many) resolve()
+        else next()
+      })
+    }
+    for (let i = 0; i < 64; i++) next()
+  })
+  report('calls, 64 in flight', many / (seconds() - start), '1/s')
+
+  start = seconds()
+  const items = calls * 3
+  const seen = await new Promise((resolve, reject) => {
+    let count = 0
+    pull(rpc.items(items), pull.drain(() => { count++ }, (error) => (error ? reject(error) : resolve(count))))
+  })
+  if (seen !== items) throw new Error(`${seen} of ${items} items`)
+  report('source items', items / (seconds() - start), '1/s')
+  hangUp()
+  server.close()
 }
 
-handshakes().then(boxStream).then(calls).then(() => process.exit(0))
+const cases = { handshake: [handshake, 400], boxstream: [boxstream, 96], mux: [mux, 10000] }
+const [run, amount] = cases[process.argv[2]] || []
+if (!run) {
+  console.error('usage: node bench.js handshake|boxstream|mux [N]')
+  process.exit(2)
+}
+run(Number(process.argv[3]) || amount).then(() => process.exit(0), (error) => {
+  console.error(error)
+  process.exit(1)
+})

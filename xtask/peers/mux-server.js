@@ -15,9 +15,12 @@ net.createServer((socket) => {
   socket.on('error', () => {})
   const api = {
     manifest: () => testApi.manifest,
-    test: testApi.create((_caller, how) => how === 'socket' ? socket.destroy() : mux.hangUp(rpc, how))
+    test: testApi.create({
+      hangUp: (how) => how === 'socket' ? socket.destroy() : mux.hangUp(rpc, how),
+      caller: () => rpc
+    })
   }
-  const rpc = mux.create(v, null, testApi.manifest, api, testApi.permissions)
+  const rpc = mux.create(v, testApi.callerManifest, testApi.manifest, api, testApi.permissions)
   say('connected')
   rpc.once('closed', () => say('closed'))
   const duplex = toPull.duplex(socket)

@@ -1,10 +1,11 @@
-// secret-handshake and pull-box-stream over TCP; sends back every byte it decrypts. --seed HEX --network BASE64 [--refuse BASE64: a
-// client key to turn away] [--how error: end with an error, so without a goodbye, after the first bytes]
+// secret-handshake and pull-box-stream over TCP; sends back every byte it decrypts. --seed HEX --network BASE64
+// [--refuse BASE64: a client key to turn away, by a plain no, or with --refuse-how error because asking failed]
+// [--how error: end with an error, so without a goodbye, after the first bytes]
 'use strict'
 const net = require('net')
 const { args, say, project, identity, exitWithParent, reportCrashes } = require('./lib/peer')
 
-const { seed, network, refuse, how } = args()
+const { seed, network, refuse, 'refuse-how': refuseHow, how } = args()
 reportCrashes()
 exitWithParent()
 const load = project('core')
@@ -13,7 +14,10 @@ const toPull = load('stream-to-pull-stream')
 const SHS = load('secret-handshake')
 
 const me = identity(seed)
-const authorize = (key, cb) => key.toString('base64') === refuse ? cb(null, false) : cb(null, true)
+const authorize = (key, cb) => {
+  if (key.toString('base64') !== refuse) return cb(null, true)
+  refuseHow === 'error' ? cb(new Error('cannot decide')) : cb(null, false)
+}
 const handshake = SHS.createServer(me, authorize, Buffer.from(network, 'base64'), 5000)
 
 net.createServer((socket) => {

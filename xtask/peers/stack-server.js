@@ -18,7 +18,11 @@ const plugin = {
   version: '1.0.0',
   manifest: testApi.manifest.test,
   permissions: { anonymous: { allow: below(testApi.permissions.allow), deny: below(testApi.permissions.deny) } },
-  init: () => testApi.create((_caller, how) => how === 'socket' ? sockets.destroyAll() : connections.forEach((rpc) => mux.hangUp(rpc, how)))
+  // The cases use one connection at a time, so the newest one is the caller's.
+  init: () => testApi.create({
+    hangUp: (how) => how === 'socket' ? sockets.destroyAll() : connections.forEach((rpc) => mux.hangUp(rpc, how)),
+    caller: () => connections[connections.length - 1]
+  })
 }
 
 stack.freePort().then((port) => {

@@ -35,7 +35,7 @@ enum Command {
     Floors,
     /// Build the fuzz targets and run them, each for a while.
     Fuzz(fuzz::Args),
-    /// Run our crates against the pinned JavaScript peers, both ways, and write docs/interop.md.
+    /// Run our crates against the pinned JavaScript peers, both ways, and write docs/src/interop.md.
     Interop(interop::Args),
     /// Measure ours and the peers, interleaved, and print the ratios.
     Bench(bench::Args),
@@ -43,9 +43,6 @@ enum Command {
     Vectors(vectors::Args),
     /// Build the book in docs/ and the API documentation.
     Docs(docs::Args),
-    /// One round of our own measurements as JSON lines: what `bench` runs in a release build.
-    #[command(hide = true)]
-    BenchOurs,
 }
 
 fn main() -> ExitCode {
@@ -57,7 +54,6 @@ fn main() -> ExitCode {
         Command::Bench(args) => bench::run(&args),
         Command::Vectors(args) => vectors::run(&args),
         Command::Docs(args) => docs::run(&args),
-        Command::BenchOurs => bench::ours::run(),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

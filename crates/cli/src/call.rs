@@ -122,16 +122,17 @@ async fn print_all(mut items: Source, output: &mut Output) -> Result<(), Failure
     Ok(())
 }
 
-/// Sends each line of stdin, a JSON value, as an item; returns the stream, not ended.
+/// Sends each line of stdin, a JSON value, as an item, until stdin or the peer has ended; returns the stream.
 async fn send_stdin(mut items: Outgoing) -> Result<Outgoing, Failure> {
     let mut lines = BufReader::new(tokio::io::stdin()).lines();
     let mut number = 0;
-    while let Some(line) = lines
-        .next_line()
-        .await
-        .context("cannot read stdin")
-        .map_err(Failure::local)?
-    {
+    loop {
+        let line = tokio::select! {
+            line = lines.next_line() => line.context("cannot read stdin").map_err(Failure::local)?,
+            // A refusal must not wait for somebody to type another line.
+            ended = items.ended() => return ended.map(|()| items).map_err(failed),
+        };
+        let Some(line) = line else { return Ok(items) };
         number += 1;
         if line.trim().is_empty() {
             continue;
@@ -141,7 +142,6 @@ async fn send_stdin(mut items: Outgoing) -> Result<Outgoing, Failure> {
             .map_err(Failure::usage)?;
         items.send(value).await.map_err(failed)?;
     }
-    Ok(items)
 }
 
 /// An error of the peer is one thing, a broken connection another.

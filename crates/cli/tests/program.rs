@@ -258,6 +258,32 @@ fn a_bad_line_of_stdin_is_named() {
 }
 
 #[test]
+fn a_refused_sink_ends_the_call_without_waiting_for_stdin() {
+    let served = Served::start();
+    let mut child = program(served.dir.path())
+        .args([
+            "call",
+            &served.address,
+            "--network",
+            NETWORK,
+            "nosuch",
+            "--type",
+            "sink",
+        ])
+        .stdin(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // Held open until the call has ended.
+    let stdin = child.stdin.take();
+    let mut said = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(1));
+    assert!(said.contains("no sink:nosuch"), "{said}");
+    drop(stdin);
+}
+
+#[test]
 fn a_seed_gives_the_identity_to_come_with() {
     let served = Served::start();
     let seed = "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=";

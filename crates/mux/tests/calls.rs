@@ -1,17 +1,18 @@
 //! All kinds of calls, both ways, over a stream in memory.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use bytes::Bytes;
-use futures_util::{StreamExt, TryStreamExt, stream};
+use bytes::{Bytes, BytesMut};
+use futures_util::{StreamExt, TryStreamExt, future, stream};
 use handfast_mux::tokio::{
     Calling, Config, Context, Driver, Incoming, Opening, Outgoing, Peer, Router, Source, connection, connection_with,
 };
-use handfast_mux::{Error, MethodName, Permissions, RemoteError};
+use handfast_mux::{Body, CallType, Connection, Error, Event, Limits, MethodName, Permissions, RemoteError};
 use serde_json::{Value, json};
 use testkit::mux::{api, api_and_seen};
-use tokio::io::DuplexStream;
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::task::JoinHandle;
 
 type Running = JoinHandle<Result<(), Error>>;
@@ -274,4 +275,53 @@ async fn deadlines_hold_on_both_sides() {
         Err(Error::DeadlineExceeded(_))
     ));
     assert_eq!(peer.call::<u64>("slow", (4000,)).await.unwrap(), 4000);
+}
+
+/// A JavaScript caller takes a sink for done when its own end is sent, and asks at once for what has become of it.
+#[tokio::test]
+async fn items_take_effect_before_a_request_that_follows_them() {
+    let (opened, mut watch) = tokio::sync::mpsc::unbounded_channel();
+    let written = Arc::new(Mutex::new(Vec::new()));
+    let list = written.clone();
+    let router = Router::new()
+        .sink("add", move |_cx, items: Incoming<u64>| {
+            opened.send(()).unwrap();
+            let written = written.clone();
+            async move {
+                items
+                    .try_for_each(|item| {
+                        written.lock().unwrap().push(item);
+                        future::ready(Ok(()))
+                    })
+                    .await
+            }
+        })
+        .sync("list", move |_cx, ()| Ok(list.lock().unwrap().clone()));
+    let (left, mut right) = tokio::io::duplex(64 * 1024);
+    let (_server, driver) = connection(left, router);
+    tokio::spawn(driver);
+
+    let mut caller = Connection::new(Limits::default());
+    let sink = caller
+        .open("add".parse().unwrap(), "[]".into(), CallType::Sink)
+        .unwrap();
+    right.write_all(&caller.take_output()).await.unwrap();
+    watch.recv().await.unwrap();
+    for item in 0..3 {
+        caller.send(sink, &Body::from_value(&item).unwrap()).unwrap();
+    }
+    caller.end(sink);
+    caller.request("list".parse().unwrap(), "[]".into()).unwrap();
+    // One write, so that all of it arrives at once.
+    right.write_all(&caller.take_output()).await.unwrap();
+
+    let mut input = BytesMut::new();
+    let listed = loop {
+        match caller.receive(&mut input).unwrap() {
+            Some(Event::Reply { result, .. }) => break result.unwrap().to_value::<Vec<u64>>().unwrap(),
+            Some(_) => {}
+            None => drop(right.read_buf(&mut input).await.unwrap()),
+        }
+    };
+    assert_eq!(listed, [0, 1, 2]);
 }

@@ -10,7 +10,7 @@ exports.load = () => JSON.parse(fs.readFileSync(path.join(__dirname, '..', 'case
 
 // The manifest that a calling peer needs: every method that a case names, with the kind that the case calls it by.
 exports.manifest = function (cases) {
-  const manifest = { test: { later: 'async', never: 'async', hangUp: 'async', echo: 'async' } }
+  const manifest = { test: { later: 'async', never: 'async', hangUp: 'async', echo: 'async', count: 'source', callBack: 'async' } }
   for (const { method, kind } of cases.calls) {
     const names = method.split('.')
     const last = names.pop()
@@ -20,15 +20,26 @@ exports.manifest = function (cases) {
   return manifest
 }
 
-// `dial()` resolves to { rpc, destroy }: a connection, and a way to cut its socket.
-exports.run = async function (dial, { serves }) {
+// `dial()` resolves to { rpc, destroy }: a connection, and a way to cut its socket. `bootstraps` says whether `dial` can ask the
+// server for its manifest. `only` goodbye: no call is made.
+exports.run = async function (dial, { serves, bootstraps, only }) {
   const cases = exports.load()
   const connection = await dial()
+  if (only === 'goodbye') {
+    say('result', { case: 'goodbye', outcome: await withTimeout(close(connection.rpc)) })
+    return say('done')
+  }
   for (const c of cases.calls) {
-    if (c.only && c.only !== serves) continue
-    say('result', { case: c.name, outcome: await withTimeout(call(connection.rpc, c)) })
+    if (c.serves && c.serves !== serves) continue
+    const own = c.own && await dial()
+    say('result', { case: c.name, outcome: await withTimeout(call((own || connection).rpc, c)) })
+    if (own) own.destroy()
   }
   say('result', { case: 'goodbye after all calls', outcome: await withTimeout(close(connection.rpc)) })
+  for (const c of cases.together) {
+    if (c.how === 'bootstrap' && !bootstraps) continue
+    say('result', { case: c.name, outcome: await withTimeout(together[c.how](dial)) })
+  }
   for (const c of cases.closings) {
     say('result', { case: c.name, outcome: await withTimeout(closings[c.how](await dial())) })
   }
@@ -94,6 +105,33 @@ const failed = (err) => ({ error: errorSummary(err) })
 const unary = (fn, ...args) => new Promise((resolve) => fn(...args, (err, value) => resolve(err ? failed(err) : { value: summary(value) })))
 const close = (rpc, ...args) => new Promise((resolve) => rpc.close(...args, (err) => resolve(err && err !== true ? { closed: true, ...failed(err) } : { closed: true })))
 const closed = (rpc) => new Promise((resolve) => rpc.closed ? resolve() : rpc.once('closed', resolve))
+
+// Much at once on one connection.
+const together = {
+  async calls (dial) {
+    const { rpc, destroy } = await dial()
+    // The later a call is made, the sooner it is answered.
+    const answers = await Promise.all(Array.from({ length: 100 }, (_, i) => unary(rpc.test.later, 100 - i, i)))
+    destroy()
+    return { value: answers.map((answer) => answer.value) }
+  },
+  async bothWays (dial) {
+    const { rpc, destroy } = await dial()
+    const answers = Array.from({ length: 20 }, (_, i) => unary(rpc.test.echo, i))
+    const [back, source, ...echoes] = await Promise.all([unary(rpc.test.callBack, 20), read(rpc.test.count(50), {}), ...answers])
+    destroy()
+    return { back, source, echoes: echoes.map((answer) => answer.value) }
+  },
+  // muxrpc asks for the manifest with its name as a text, where every other name is a list.
+  bootstrap: (dial) => new Promise((resolve) => {
+    const connection = dial({
+      bootstrap: (err, manifest) => {
+        resolve(err ? failed(err) : { value: manifest.test })
+        connection.then(({ destroy }) => destroy())
+      }
+    })
+  })
+}
 
 // Each way in which a connection ends, and what a call that was under way hears of it.
 const closings = {

@@ -3,13 +3,16 @@
 const net = require('net')
 const { project } = require('./peer')
 
-// multiserver takes port 0 for "any port I like" and never tells which; so a free one is found for it first.
-exports.freePort = () => new Promise((resolve) => {
-  const probe = net.createServer().listen(0, '127.0.0.1', () => {
-    const { port } = probe.address()
-    probe.close(() => resolve(port))
+// multiserver takes port 0 for "any port I like" and never tells which; so a free one is found for it first. It lies below
+// those that systems give to outgoing connections, which could otherwise take it in between.
+exports.freePort = function freePort () {
+  return new Promise((resolve) => {
+    const port = 20000 + Math.floor(Math.random() * 10000)
+    const probe = net.createServer()
+    probe.once('error', () => resolve(freePort()))
+    probe.listen(port, '127.0.0.1', () => probe.close(() => resolve(port)))
   })
-})
+}
 
 // A started node with one plugin, `test`.
 exports.start = function ({ v, identity, network, port, plugin }) {
@@ -38,5 +41,8 @@ exports.watchSockets = function () {
   const { connect, createServer } = net
   net.connect = (...args) => watch(connect(...args))
   net.createServer = (options, onConnection) => createServer(options, (socket) => onConnection(watch(socket)))
-  return { destroyAll: () => { for (const socket of sockets) socket.destroy() } }
+  return {
+    destroyAll: () => { for (const socket of sockets) socket.destroy() },
+    newest: () => [...sockets].pop()
+  }
 }

@@ -7,8 +7,9 @@ exports.manifest = {
   test: {
     echo: 'async', sum: 'sync', throws: 'sync', fails: 'async', failsWithText: 'async',
     nothing: 'async', nul: 'async', text: 'async', bytes: 'async', emptyText: 'async',
-    later: 'async', never: 'async', seen: 'async', hangUp: 'async', forbidden: 'async', denied: 'async',
-    forbiddenSource: 'source', forbiddenSink: 'sink',
+    later: 'async', never: 'async', seen: 'async', hangUp: 'async', callBack: 'async', forbidden: 'async', denied: 'async',
+    onlyAsync: 'async', onlySource: 'source',
+    forbiddenSource: 'source', forbiddenSink: 'sink', forbiddenDuplex: 'duplex',
     count: 'source', countThenFail: 'source', chunks: 'source', bigItems: 'source', forever: 'source', mixed: 'source',
     collect: 'sink', refuse: 'sink', takeOne: 'sink',
     mirror: 'duplex', mirrorThenFail: 'duplex',
@@ -20,14 +21,16 @@ exports.manifest = {
 exports.permissions = {
   allow: ['manifest', ...Object.keys(exports.manifest.test)
     .filter((name) => !name.startsWith('forbidden'))
-    .concat('absent', 'absentSource', 'absentSink')
+    .concat('absent', 'absentSource', 'absentSink', 'absentDuplex')
     .map((name) => 'test.' + name)],
   deny: ['test.denied']
 }
 
-// `hangUp(caller, how)` says how this peer drops the connection to `caller`, the `this` of the call: that differs with what
-// carries muxrpc.
-exports.create = function (hangUp) {
+// What a calling peer serves, for `callBack`.
+exports.callerManifest = { test: { echo: 'async', count: 'source' } }
+
+// What differs with what carries muxrpc: `hangUp(how)` drops the connection to the caller, `caller()` is the way to call it.
+exports.create = function ({ hangUp, caller } = {}) {
   // What became of the newest stream whose end the other side cannot see; `seen` waits for it.
   let seen = watched()
   const api = {
@@ -45,13 +48,32 @@ exports.create = function (hangUp) {
     later: (ms, value, cb) => setTimeout(() => cb(null, value), ms),
     never: () => {},
     seen: (cb) => seen.wait(cb),
-    hangUp (how, cb) { hangUp(this, how) },
+    hangUp (how, cb) { hangUp(how) },
+    // Calls the caller `n` times at once and reads a source of `n` items from it, over the connection that the call came by.
+    callBack (n, cb) {
+      const { echo, count } = caller().test
+      const echoes = Array.from({ length: n }, (_, i) => new Promise((resolve, reject) => {
+        echo(i, (err, value) => err ? reject(err) : resolve(value))
+      }))
+      const items = new Promise((resolve, reject) => {
+        const all = []
+        const read = count(n)
+        read(null, function next (end, item) {
+          if (end) return end === true ? resolve(all) : reject(end)
+          all.push(item)
+          read(null, next)
+        })
+      })
+      Promise.all([Promise.all(echoes), items]).then(([echoes, items]) => cb(null, { echoes, items }), cb)
+    },
+    onlyAsync: (cb) => cb(null, 'reached'),
     forbidden: (cb) => cb(null, 'reached'),
     denied: (cb) => cb(null, 'reached'),
     nested: { deep: { hi: (cb) => cb(null, 'hi from deep') } },
 
     // Sources.
     forbiddenSource: () => values([1]),
+    onlySource: () => values([1]),
     count: (n) => values(Array.from({ length: n }, (_, i) => i)),
     countThenFail: (n) => values(Array.from({ length: n }, (_, i) => i), new Error('source broke')),
     chunks: (n, length) => values(Array.from({ length: n }, () => bytes(length))),
@@ -80,6 +102,7 @@ exports.create = function (hangUp) {
     takeOne: () => (read) => read(null, () => read(true, () => {})),
 
     // Duplexes.
+    forbiddenDuplex: () => mirror(),
     mirror: () => mirror(),
     mirrorThenFail: (n) => mirror(n)
   }

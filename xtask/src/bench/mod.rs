@@ -1,169 +1,114 @@
-//! `cargo xtask bench`: ours and the peers measured in turn, several rounds, and the ratios of the medians.
+//! `cargo xtask bench`: ours and the peers, measured in turn, compared with the floors.
+//!
+//! Four programs measure: `xtask/bench` (ours), `xtask/peers/rust` and `xtask/peers/libsodium` (each a cargo workspace of its
+//! own) and `xtask/peers/bench.js`. Each prints one JSON object a line. Here they are built, run in turn for some rounds, and
+//! compared: a ratio is the median of the ratios of the rounds, so that what slows the machine down for a while slows both
+//! sides of it.
 
-pub(crate) mod ours;
+mod page;
+mod programs;
 mod table;
 
-use crate::interop::node;
-use crate::{metadata, shell};
-use anyhow::{Context as _, Result, bail};
-use serde::Deserialize;
+use anyhow::{Result, bail};
+use clap::ValueEnum;
+use programs::Programs;
 use std::collections::BTreeMap;
-use std::process::Command;
-use table::Figure;
+use table::{COMPARISONS, Row};
 
+/// What to measure and what to do with it.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// How many rounds; each measures every program once, so that a busy moment of the machine strikes them alike.
-    #[arg(long, default_value_t = 5, value_name = "N")]
+    /// Rounds; each figure is their median
+    #[arg(long, default_value_t = 7)]
     rounds: usize,
-    /// Write the table into docs/src/benchmarks.md, with the machine and the date.
+    /// Only these sections
+    #[arg(long, value_delimiter = ',', value_name = "SECTION")]
+    only: Vec<Section>,
+    /// Write the figures to docs/src/benchmarks.md
     #[arg(long)]
     write: bool,
-    /// Run the crates' own criterion benches too.
+    /// Fail if a figure is below its floor
     #[arg(long)]
-    criterion: bool,
+    check: bool,
 }
 
-/// The table stands between these two lines of the page.
-const BEGIN: &str = "<!-- begin: written by cargo xtask bench --write -->";
-const END: &str = "<!-- end -->";
-
-/// One line of a measuring program.
-#[derive(Deserialize)]
-struct Line {
-    name: String,
-    value: f64,
-    unit: String,
+/// A part of the table; the measuring programs take its name as their argument.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
+pub(crate) enum Section {
+    Handshake,
+    Boxstream,
+    Mux,
+    Memory,
 }
 
-pub(crate) fn run(args: &Args) -> Result<()> {
-    if args.criterion {
-        shell::run(shell::cargo().args(["bench", "--workspace", "--all-features", "--benches"]))?;
-    }
-    node::install(&["core"])?;
-    let mut programs = build()?;
-    let mut samples: BTreeMap<String, (String, Vec<f64>)> = BTreeMap::new();
-    for round in 1..=args.rounds {
-        println!("bench: round {round} of {}", args.rounds);
-        for program in &mut programs {
-            for line in shell::capture(program)?.lines() {
-                let line: Line = serde_json::from_str(line).with_context(|| format!("no measurement: {line}"))?;
-                samples
-                    .entry(line.name)
-                    .or_insert_with(|| (line.unit, Vec::new()))
-                    .1
-                    .push(line.value);
-            }
+impl Section {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Handshake => "handshake",
+            Self::Boxstream => "boxstream",
+            Self::Mux => "mux",
+            Self::Memory => "memory",
         }
     }
-    let medians = samples.into_iter().filter_map(|(name, (unit, values))| {
-        Some((
-            name,
-            Figure {
-                value: median(values)?,
-                unit,
-            },
-        ))
-    });
-    let figures: BTreeMap<String, Figure> = medians.collect();
-    let table = table::render(&figures);
-    println!("\n{table}");
-    if args.write {
-        write(&format!("{}\n\n{table}", circumstances(args.rounds)?))?;
-    }
-    match table::misses(&figures) {
-        0 => Ok(()),
-        missed => bail!("{missed} ratio(s) are below their floor; see the table"),
-    }
 }
 
-/// Everything that prints measurements, built once before the clock starts.
-fn build() -> Result<Vec<Command>> {
-    let target = metadata::target_directory()?;
-    shell::run(shell::cargo().args(["build", "--release", "--package", "xtask", "--features", "ours"]))?;
-    let mut ours = shell::command(target.join("release/xtask"));
-    ours.arg("bench-ours");
+/// The values of every figure, one a round.
+type Figures = BTreeMap<String, Vec<f64>>;
 
-    // The archived peers stay out of our graph: another workspace, lock file and target directory.
-    let peers = target.join("rust-peers");
-    let manifest = node::folder().join("rust/Cargo.toml");
-    let mut build = shell::cargo();
-    build
-        .args(["build", "--release", "--locked", "--manifest-path"])
-        .arg(manifest)
-        .arg("--target-dir")
-        .arg(&peers);
-    shell::run(&mut build)?;
-    let rust = shell::command(peers.join("release/rust-peers"));
-
-    let mut js = shell::command("node");
-    js.arg(node::folder().join("bench.js"));
-    Ok(vec![ours, rust, js])
-}
-
-fn median(mut values: Vec<f64>) -> Option<f64> {
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied()
-}
-
-/// Where and when: a figure without these says nothing.
-fn circumstances(rounds: usize) -> Result<String> {
-    let say = |program: &str, argument: &str| {
-        Ok::<_, anyhow::Error>(
-            shell::capture(shell::command(program).arg(argument))?
-                .trim()
-                .to_string(),
-        )
+pub(crate) fn run(args: &Args) -> Result<()> {
+    let sections: Vec<Section> = if args.only.is_empty() {
+        Section::value_variants().to_vec()
+    } else {
+        args.only.clone()
     };
-    let cpuinfo = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let model = cpuinfo
-        .lines()
-        .find_map(|line| line.strip_prefix("model name")?.split_once(": ").map(|(_, name)| name));
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    Ok(format!(
-        "{cores} cores of {}, {}; {}, Node.js {}; {}. Medians of {rounds} interleaved rounds.",
-        model.unwrap_or("an unnamed processor"),
-        std::env::consts::OS,
-        say("rustc", "--version")?,
-        say("node", "--version")?,
-        say("date", "+%Y-%m-%d")?,
-    ))
-}
-
-/// Puts the text between the markers of the page, or at its end when it has none yet.
-fn write(text: &str) -> Result<()> {
-    let path = shell::root().join("docs/src/benchmarks.md");
-    let page = std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
-    std::fs::write(&path, replace(&page, text)).with_context(|| format!("cannot write {}", path.display()))?;
-    println!("bench: wrote {}", path.display());
+    if args.write && sections.len() < Section::value_variants().len() {
+        bail!("--write wants the whole table: leave --only out");
+    }
+    let programs = Programs::build(&sections)?;
+    warn_if_busy();
+    let figures = measure(&programs, &sections, args.rounds.max(1))?;
+    let rows: Vec<Row> = COMPARISONS
+        .iter()
+        .filter(|comparison| sections.contains(&comparison.section))
+        .map(|comparison| comparison.row(&figures))
+        .collect::<Result<_>>()?;
+    print!("{}", table::render(&rows));
+    if args.write {
+        page::write(&rows, &figures, args.rounds, &programs.versions)?;
+    }
+    let below = rows.iter().filter(|row| row.ok == Some(false)).count();
+    if args.check && below > 0 {
+        bail!("{below} figures are below their floor; if the machine was busy, run it again");
+    }
     Ok(())
 }
 
-fn replace(page: &str, text: &str) -> String {
-    let parts = page
-        .split_once(BEGIN)
-        .and_then(|(before, rest)| Some((before, rest.split_once(END)?.1)));
-    match parts {
-        Some((before, after)) => format!("{before}{BEGIN}\n{text}{END}{after}"),
-        None => format!("{}\n\n{BEGIN}\n{text}{END}\n", page.trim_end()),
+/// Other work slows all sides down, but not alike: what needs two cores suffers most.
+fn warn_if_busy() {
+    let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    let load = load.split_whitespace().next().and_then(|load| load.parse::<f64>().ok());
+    // Building has just finished, which accounts for one.
+    if let Some(load) = load.filter(|load| *load > 1.5) {
+        eprintln!(
+            "warning: the machine is busy (load {load}); figures, and ratios of what uses two threads, will suffer"
+        );
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_text_between_the_markers_is_replaced_and_the_rest_stays() {
-        let first = replace("# Benchmarks\n", "one\n");
-        assert!(first.starts_with("# Benchmarks\n\n") && first.contains("one\n"));
-        let second = replace(&first, "two\n");
-        assert_eq!(second, first.replace("one", "two"));
+/// Runs every program once a round, one after the other.
+fn measure(programs: &Programs, sections: &[Section], rounds: usize) -> Result<Figures> {
+    let mut figures = Figures::new();
+    for round in 1..=rounds {
+        eprintln!("round {round} of {rounds}");
+        for &section in sections {
+            // Memory does not change from one round to the next.
+            if section == Section::Memory && round > 1 {
+                continue;
+            }
+            for figure in programs.run(section)? {
+                figures.entry(figure.name).or_default().push(figure.value);
+            }
+        }
     }
-
-    #[test]
-    fn the_median_is_the_middle_one() {
-        assert_eq!(median(vec![9.0, 1.0, 2.0]), Some(2.0));
-        assert_eq!(median(Vec::new()), None);
-    }
+    Ok(figures)
 }

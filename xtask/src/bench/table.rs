@@ -1,161 +1,231 @@
-//! What is measured, against whom, and what the ratio must at least be.
+//! What is compared with what, and the table of the outcome.
 
-use std::collections::BTreeMap;
-use std::fmt::Write as _;
+use super::{Figures, Section};
+use anyhow::{Context, Result};
+use std::fmt::Write;
 
-/// One thing that is measured. Its figures arrive under the names `what/ours` and `what/PEER`.
-pub(super) struct Row {
-    pub(super) what: &'static str,
-    pub(super) title: &'static str,
-    pub(super) against: &'static [Against],
+/// One row to be: names of figures as the programs print them.
+pub(super) struct Comparison {
+    pub(super) section: Section,
+    what: &'static str,
+    ours: &'static str,
+    against: Against,
+    unit: &'static str,
 }
 
-/// A peer, and the floor under our ratio to it.
-pub(super) struct Against {
-    pub(super) peer: &'static str,
-    pub(super) at_least: Option<f64>,
+enum Against {
+    /// Ours must be at least `floor` times theirs; without a floor it is for information.
+    Rate {
+        with: &'static str,
+        theirs: &'static str,
+        floor: Option<f64>,
+    },
+    /// Ours must be at most this.
+    AtMost(f64),
 }
 
-const fn floor(peer: &'static str, at_least: f64) -> Against {
-    Against {
-        peer,
-        at_least: Some(at_least),
+const fn rate(
+    section: Section,
+    what: &'static str,
+    ours: &'static str,
+    with: &'static str,
+    theirs: &'static str,
+    floor: Option<f64>,
+) -> Comparison {
+    let unit = match section {
+        Section::Boxstream => "MB/s",
+        _ => "1/s",
+    };
+    Comparison {
+        section,
+        what,
+        ours,
+        against: Against::Rate { with, theirs, floor },
+        unit,
     }
 }
 
-const fn compare(peer: &'static str) -> Against {
-    Against { peer, at_least: None }
-}
+use Section::{Boxstream, Handshake, Memory, Mux};
 
-pub(super) const ROWS: &[Row] = &[
-    Row {
-        what: "handshakes",
-        title: "handshakes, both sides on one core",
-        // `limit` is the sum of the primitive operations in the libraries that we chose.
-        against: &[
-            floor("limit", 0.85),
-            floor("kuska-handshake", 1.4),
-            floor("js", 2.8),
-            compare("ssb-handshake"),
-        ],
-    },
-    Row {
-        what: "seal_open_4096",
-        title: "box stream, seal and open 4096-byte records in memory",
-        against: &[
-            floor("limit", 0.85),
-            floor("kuska-handshake", 2.0),
-            floor("libsodium", 1.5),
-            compare("ssb-boxstream"),
-        ],
-    },
-    Row {
-        what: "boxstream_tcp",
-        title: "box stream over TCP loopback, two threads",
-        against: &[floor("kuska-handshake", 2.0), floor("js", 7.0)],
-    },
-    Row {
-        what: "calls_sequential",
-        title: "muxrpc over SHS, calls one after the other",
-        // `limit` is a ping-pong of the same bytes over a raw tokio TCP stream.
-        against: &[floor("limit", 0.7), compare("js")],
-    },
-    Row {
-        what: "calls_64_in_flight",
-        title: "muxrpc over SHS, 64 calls in flight",
-        against: &[floor("js", 8.0)],
-    },
-    Row {
-        what: "source_items",
-        title: "muxrpc over SHS, items of a source",
-        against: &[floor("js", 15.0)],
+/// The table. A floor is what the project promises.
+#[rustfmt::skip]
+pub(super) const COMPARISONS: &[Comparison] = &[
+    rate(Handshake, "handshakes, both sides, in memory", "handshake", "sum of its primitives", "primitives", Some(0.85)),
+    rate(Handshake, "handshakes, both sides, in memory", "handshake", "kuska-handshake", "kuska: handshake", Some(1.4)),
+    rate(Handshake, "handshakes, both sides, in memory", "handshake", "ssb-handshake, in a pipe", "ssb-handshake: handshake", None),
+    rate(Handshake, "connections and handshakes, TCP", "handshake over TCP", "JavaScript, TCP", "js: handshake over TCP", Some(2.8)),
+    rate(Boxstream, "seal 4096-byte records", "seal", "the raw boxes", "seal, raw boxes", Some(0.85)),
+    rate(Boxstream, "open 4096-byte records", "open", "the raw boxes", "open, raw boxes", Some(0.85)),
+    rate(Boxstream, "seal 4096-byte records", "seal", "kuska-handshake", "kuska: seal", Some(2.0)),
+    rate(Boxstream, "open 4096-byte records", "open", "kuska-handshake", "kuska: open", Some(2.0)),
+    rate(Boxstream, "seal 4096-byte records", "seal", "boxes of libsodium", "libsodium: seal", Some(1.5)),
+    rate(Boxstream, "open 4096-byte records", "open", "boxes of libsodium", "libsodium: open", Some(1.5)),
+    rate(Boxstream, "seal 4096-byte records", "seal", "ssb-boxstream", "ssb-boxstream: seal", None),
+    rate(Boxstream, "open 4096-byte records", "open", "ssb-boxstream", "ssb-boxstream: open", None),
+    rate(Boxstream, "TCP, two threads, 64 KiB writes", "tcp, 64 KiB writes", "kuska-handshake", "kuska: tcp, 64 KiB writes", Some(2.0)),
+    rate(Boxstream, "TCP, two threads, 64 KiB writes", "tcp, 64 KiB writes", "JavaScript, one thread", "js: tcp, 64 KiB writes", Some(7.0)),
+    rate(Boxstream, "TCP, two threads, 4 KiB writes, BufWriter", "tcp, 4 KiB writes gathered", "kuska-handshake", "kuska: tcp, 4 KiB writes", Some(2.0)),
+    rate(Boxstream, "TCP, two threads, 4 KiB writes, BufWriter", "tcp, 4 KiB writes gathered", "JavaScript, one thread", "js: tcp, 4 KiB writes", Some(7.0)),
+    rate(Boxstream, "TCP, two threads, 4 KiB writes, bare", "tcp, 4 KiB writes", "kuska-handshake", "kuska: tcp, 4 KiB writes", None),
+    rate(Boxstream, "TCP, two threads, 4 KiB writes, bare", "tcp, 4 KiB writes", "JavaScript, one thread", "js: tcp, 4 KiB writes", None),
+    rate(Mux, "sequential calls", "sequential calls", "bare TCP ping-pong", "ping-pong", Some(0.7)),
+    rate(Mux, "sequential calls, thread each", "sequential calls, two threads", "bare TCP ping-pong", "ping-pong, two threads", Some(0.7)),
+    rate(Mux, "sequential calls", "sequential calls", "JavaScript", "js: sequential calls", None),
+    rate(Mux, "calls, 64 in flight", "calls, 64 in flight", "JavaScript", "js: calls, 64 in flight", Some(8.0)),
+    rate(Mux, "calls, 64 in flight, thread each", "calls, 64 in flight, two threads", "JavaScript", "js: calls, 64 in flight", None),
+    rate(Mux, "source items", "source items", "JavaScript", "js: source items", Some(15.0)),
+    rate(Mux, "source items, thread each", "source items, two threads", "JavaScript", "js: source items", None),
+    Comparison {
+        section: Memory,
+        what: "idle connection, both ends, of 10,000",
+        ours: "idle connection",
+        against: Against::AtMost(16.0),
+        unit: "KiB",
     },
 ];
 
-/// A median of the rounds.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct Figure {
-    pub(super) value: f64,
-    pub(super) unit: String,
+/// One row of the table.
+pub(super) struct Row {
+    pub(super) section: Section,
+    cells: [String; 6],
+    /// Whether the floor is kept, if there is one.
+    pub(super) ok: Option<bool>,
 }
 
-/// The table as Markdown, which reads well on a terminal too.
-pub(super) fn render(figures: &BTreeMap<String, Figure>) -> String {
-    let mut table = String::from("| what | ours | peer | its figure | ratio | at least |\n|---|--:|---|--:|--:|--:|\n");
-    for row in ROWS {
-        let ours = figures.get(&format!("{}/ours", row.what));
-        for Against { peer, at_least } in row.against {
-            let theirs = figures.get(&format!("{}/{peer}", row.what));
-            let ratio = ours.zip(theirs).map(|(ours, theirs)| ours.value / theirs.value);
-            let verdict = match (ratio, at_least) {
-                (Some(ratio), Some(floor)) if ratio < *floor => format!("{ratio:.2} (too low)"),
-                (Some(ratio), _) => format!("{ratio:.2}"),
-                (None, _) => "-".into(),
+impl Comparison {
+    pub(super) fn row(&self, figures: &Figures) -> Result<Row> {
+        let values = |name: &str| {
+            let values = figures.get(name).map(Vec::as_slice);
+            values.with_context(|| format!("no program printed the figure {name:?}"))
+        };
+        let ours = values(self.ours)?;
+        let figure = |value: f64| format!("{} {}", grouped(value), self.unit);
+        let (with, theirs, ratio, floor, ok) = match self.against {
+            Against::AtMost(most) => {
+                let ok = median(ours) <= most;
+                (
+                    "the limit".into(),
+                    figure(most),
+                    median(ours) / most,
+                    "at most".into(),
+                    Some(ok),
+                )
+            }
+            Against::Rate { with, theirs, floor } => {
+                let theirs = values(theirs)?;
+                let ratios: Vec<f64> = ours.iter().zip(theirs).map(|(ours, theirs)| ours / theirs).collect();
+                let ratio = median(&ratios);
+                let text = floor.map_or("".into(), |floor| format!("{floor:.2}"));
+                (
+                    with.to_owned(),
+                    figure(median(theirs)),
+                    ratio,
+                    text,
+                    floor.map(|floor| ratio >= floor),
+                )
+            }
+        };
+        Ok(Row {
+            section: self.section,
+            cells: [
+                self.what.into(),
+                figure(median(ours)),
+                with,
+                theirs,
+                format!("{ratio:.2}"),
+                floor,
+            ],
+            ok,
+        })
+    }
+}
+
+/// The table as Markdown, which is as good in a terminal.
+pub(super) fn render(rows: &[Row]) -> String {
+    let mut lines = vec![["what", "ours", "compared with", "theirs", "ratio", "floor", ""].map(String::from)];
+    for row in rows {
+        let [what, ours, with, theirs, ratio, floor] = row.cells.clone();
+        let verdict = row.ok.map_or("", |ok| if ok { "ok" } else { "BELOW" });
+        lines.push([what, ours, with, theirs, ratio, floor, verdict.into()]);
+    }
+    let widths: [usize; 7] = std::array::from_fn(|column| {
+        let width = |line: &[String; 7]| line.get(column).map_or(0, String::len);
+        lines.iter().map(width).max().unwrap_or(0)
+    });
+    // Texts to the left, numbers to the right.
+    let right = [false, true, false, true, true, true, false];
+    let mut text = String::new();
+    for (number, line) in lines.iter().enumerate() {
+        for ((cell, width), right) in line.iter().zip(widths).zip(right) {
+            let _ = match right {
+                true => write!(text, "| {cell:>width$} "),
+                false => write!(text, "| {cell:<width$} "),
             };
-            let floor = at_least.map_or("-".into(), |floor| floor.to_string());
-            // Writing to a text cannot fail.
-            let _ = writeln!(
-                table,
-                "| {} | {} | {peer} | {} | {verdict} | {floor} |",
-                row.title,
-                shown(ours),
-                shown(theirs)
-            );
+        }
+        text.push_str("|\n");
+        if number == 0 {
+            for (width, right) in widths.iter().zip(right) {
+                let _ = write!(text, "|{}{}", "-".repeat(width + 1), if right { ":" } else { "-" });
+            }
+            text.push_str("|\n");
         }
     }
-    table
+    text
 }
 
-/// The ratios that miss their floor.
-pub(super) fn misses(figures: &BTreeMap<String, Figure>) -> usize {
-    let figure = |what: &str, who: &str| figures.get(&format!("{what}/{who}")).map(|figure| figure.value);
-    let pairs = ROWS
-        .iter()
-        .flat_map(|row| row.against.iter().map(move |against| (row.what, against)));
-    pairs
-        .filter(|(what, against)| {
-            let ratio = figure(what, "ours")
-                .zip(figure(what, against.peer))
-                .map(|(ours, theirs)| ours / theirs);
-            ratio.zip(against.at_least).is_some_and(|(ratio, floor)| ratio < floor)
-        })
-        .count()
+/// The middle one of `values`; of an even number the mean of the middle two.
+pub(super) fn median(values: &[f64]) -> f64 {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let middle = |from_middle: usize| sorted.get(from_middle).copied().unwrap_or(f64::NAN);
+    (middle(sorted.len() / 2) + middle(sorted.len().saturating_sub(1) / 2)) / 2.0
 }
 
-fn shown(figure: Option<&Figure>) -> String {
-    match figure {
-        None => "-".into(),
-        Some(Figure { value, unit }) if *value >= 100.0 => format!("{value:.0} {unit}"),
-        Some(Figure { value, unit }) => format!("{value:.3} {unit}"),
+/// Three digits that count, and commas between thousands.
+fn grouped(value: f64) -> String {
+    if value < 100.0 {
+        return format!("{value:.1}");
     }
+    let digits = format!("{value:.0}");
+    let mut text = String::new();
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn figures(ours: f64) -> BTreeMap<String, Figure> {
-        let figure = |value| Figure {
-            value,
-            unit: "/s".into(),
-        };
-        BTreeMap::from([
-            ("source_items/ours".into(), figure(ours)),
-            ("source_items/js".into(), figure(10.0)),
-        ])
+    #[test]
+    fn the_median_is_the_middle() {
+        assert_eq!(median(&[3.0, 1.0, 2.0]), 2.0);
+        assert_eq!(median(&[4.0, 1.0, 2.0, 3.0]), 2.5);
+        assert!(median(&[]).is_nan());
     }
 
     #[test]
-    fn a_ratio_below_its_floor_is_a_miss_and_says_so() {
-        assert_eq!(misses(&figures(149.0)), 1);
-        assert!(render(&figures(149.0)).contains("14.90 (too low)"));
-        assert_eq!(misses(&figures(150.0)), 0);
-        assert!(render(&figures(150.0)).contains("| 15.00 | 15 |"));
+    fn thousands_are_grouped() {
+        assert_eq!(grouped(7.25), "7.2");
+        assert_eq!(grouped(999.6), "1,000");
+        assert_eq!(grouped(1_234_567.0), "1,234,567");
     }
 
     #[test]
-    fn what_was_not_measured_is_a_dash_and_no_miss() {
-        assert_eq!(misses(&BTreeMap::new()), 0);
-        assert!(render(&BTreeMap::new()).contains("| - | js | - | - | 15 |"));
+    fn a_ratio_is_the_median_of_the_ratios_of_rounds() {
+        let comparison = rate(Handshake, "", "ours", "", "theirs", Some(2.0));
+        let figures = Figures::from([
+            ("ours".into(), vec![10.0, 20.0, 30.0]),
+            ("theirs".into(), vec![5.0, 5.0, 20.0]),
+        ]);
+        let row = comparison.row(&figures).ok();
+        assert_eq!(
+            row.map(|row| (row.cells[4].clone(), row.ok)),
+            Some(("2.00".into(), Some(true)))
+        );
     }
 }

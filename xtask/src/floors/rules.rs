@@ -63,6 +63,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("handfast-tribes", 4),
     (META, TOP),
     ("handfast-cli", TOP),
+    ("bench-ours", XTASK),
     ("xtask", XTASK),
 ];
 
@@ -343,10 +344,7 @@ mod tests {
             "[dev-dependencies]",
         );
         assert!(problems_of(using(TESTKIT, "handfast-mux", UseKind::Normal)).is_empty());
-        assert_one(
-            &problems_of(using(TESTKIT, "handfast-cli", UseKind::Normal)),
-            "sibling",
-        );
+        assert_one(&problems_of(using(TESTKIT, "handfast-cli", UseKind::Normal)), "sibling");
     }
 
     #[test]

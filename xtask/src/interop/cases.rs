@@ -1,60 +1,64 @@
-//! The list of calls in `xtask/peers/cases.json`, which every client makes of every server, and what must come of each.
+//! The cases that every caller puts to every server, from `xtask/peers/cases.json`, and how an outcome is judged.
 
 use super::node;
 use anyhow::{Context as _, Result};
+use handfast_mux::CallType;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
-/// The whole list.
+/// A long text is named by its length; the JavaScript half draws the same line.
+const LONGEST_TEXT: usize = 256;
+
+/// The file. Its notes say what each field means.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Cases {
-    /// In order, over one connection.
     pub(crate) calls: Vec<Call>,
-    /// Each on a connection of its own.
-    pub(crate) closings: Vec<Closing>,
+    pub(crate) together: Vec<Scene>,
+    pub(crate) closings: Vec<Scene>,
 }
 
-/// One call; the notes at the head of the file say what each field means.
+/// One call.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct Call {
     pub(crate) name: String,
-    pub(crate) kind: String,
+    pub(crate) kind: CallType,
     pub(crate) method: String,
     #[serde(default)]
     pub(crate) args: Vec<Value>,
-    pub(crate) take: Option<usize>,
-    pub(crate) abort: Option<String>,
     #[serde(default)]
     pub(crate) send: Vec<Value>,
     pub(crate) fail: Option<String>,
     #[serde(default)]
     pub(crate) keep_open: bool,
-    pub(crate) only: Option<Maker>,
-    pub(crate) expect: Value,
+    pub(crate) take: Option<usize>,
+    pub(crate) abort: Option<String>,
+    #[serde(default)]
+    pub(crate) own: bool,
+    serves: Option<Make>,
+    expect: Value,
 }
 
-/// One way in which a connection ends.
+/// One scene that takes more than a call.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Closing {
+pub(crate) struct Scene {
     pub(crate) name: String,
     pub(crate) how: String,
-    pub(crate) expect: Value,
+    expect: Value,
 }
 
 /// Who made a peer.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub(crate) enum Maker {
-    /// This project.
+pub(crate) enum Make {
     Ours,
-    /// The pinned JavaScript packages.
     Js,
 }
 
-impl Maker {
-    pub(crate) fn name(self) -> &'static str {
+impl Make {
+    /// As the scripts are told.
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Ours => "ours",
             Self::Js => "js",
@@ -62,33 +66,121 @@ impl Maker {
     }
 }
 
-/// The case with which every client ends its first connection.
-pub(crate) const GOODBYE: &str = "goodbye after all calls";
+/// Who meets whom.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Pair {
+    pub(crate) calls: Make,
+    pub(crate) serves: Make,
+    /// Whether the caller can ask for the manifest as muxrpc does; nodes of secret-stack cannot.
+    pub(crate) bootstraps: bool,
+}
+
+impl Call {
+    /// Whether the pair plays this case.
+    pub(crate) fn is_for(&self, pair: Pair) -> bool {
+        self.serves.is_none_or(|make| make == pair.serves)
+    }
+
+    /// Whether the caller hears anything that could be judged. A sink of ours that breaks is gone with its reason; that the
+    /// far side heard it is another case.
+    pub(crate) fn is_judged(&self, pair: Pair) -> bool {
+        !(pair.calls == Make::Ours && self.kind == CallType::Sink && self.fail.is_some())
+    }
+}
+
+impl Scene {
+    /// Whether the pair plays this scene.
+    pub(crate) fn is_for(&self, pair: Pair) -> bool {
+        pair.bootstraps || self.how != "bootstrap"
+    }
+}
+
+/// The case between the calls and the scenes.
+pub(crate) const GOODBYE_AFTER_CALLS: &str = "goodbye after all calls";
 
 impl Cases {
+    /// Reads the file.
     pub(crate) fn load() -> Result<Self> {
         let path = node::folder().join("cases.json");
         let text = std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
         serde_json::from_str(&text).with_context(|| format!("{} does not hold cases", path.display()))
     }
 
-    /// Name and expected outcome of every case that applies when `server` serves.
-    pub(crate) fn expectations(&self, server: Maker) -> Vec<(&str, Value)> {
+    /// What a pair plays, in order, and what its caller must see.
+    pub(crate) fn of(&self, pair: Pair) -> Vec<(&str, Value)> {
         let calls = self
             .calls
             .iter()
-            .filter(|call| call.only.is_none_or(|only| only == server));
-        let calls = calls.map(|call| (call.name.as_str(), call.expect.clone()));
-        let goodbye = (GOODBYE, json!({ "closed": true }));
-        let closings = self
-            .closings
+            .filter(|call| call.is_for(pair) && call.is_judged(pair))
+            .map(|call| (call.name.as_str(), call.expect.clone()));
+        let goodbye = std::iter::once((GOODBYE_AFTER_CALLS, json!({ "closed": true })));
+        let scenes = self
+            .together
             .iter()
-            .map(|closing| (closing.name.as_str(), closing.expect.clone()));
-        calls.chain([goodbye]).chain(closings).collect()
+            .chain(&self.closings)
+            .filter(|scene| scene.is_for(pair));
+        calls
+            .chain(goodbye)
+            .chain(scenes.map(|scene| (scene.name.as_str(), scene.expect.clone())))
+            .collect()
     }
 }
 
-/// Whether an outcome is what a case expects: `{"$any": [..]}` is one of these, `{"$count": n}` the numbers below n.
+/// How one case came out.
+#[derive(Debug)]
+pub(crate) struct Verdict {
+    pub(crate) name: String,
+    /// What went wrong, if something did.
+    pub(crate) complaint: Option<String>,
+}
+
+impl Verdict {
+    /// Passed if `outcome` is exactly what was expected.
+    pub(crate) fn new(name: &str, expected: &Value, outcome: Option<&Value>) -> Self {
+        let complaint = match outcome {
+            None => Some("no result".to_owned()),
+            Some(outcome) if matches(expected, outcome) => None,
+            Some(outcome) => Some(format!("expected {}, got {}", shortened(expected), shortened(outcome))),
+        };
+        Self {
+            name: name.to_owned(),
+            complaint,
+        }
+    }
+
+    /// Judges results against what was expected; a result that nobody asked for is a failure too.
+    pub(crate) fn all<'a>(
+        expected: impl IntoIterator<Item = (&'a str, Value)>,
+        mut results: Vec<(String, Value)>,
+    ) -> Vec<Self> {
+        let mut verdicts: Vec<Self> = Vec::new();
+        for (name, expected) in expected {
+            let place = results.iter().position(|(case, _)| case == name);
+            let outcome = place.map(|place| results.remove(place).1);
+            verdicts.push(Self::new(name, &expected, outcome.as_ref()));
+        }
+        let surplus = results.into_iter().map(|(name, outcome)| Self {
+            complaint: Some(format!(
+                "a case that is not in the list; it gave {}",
+                shortened(&outcome)
+            )),
+            name,
+        });
+        verdicts.extend(surplus);
+        verdicts
+    }
+}
+
+fn shortened(value: &Value) -> String {
+    let text = value.to_string();
+    match text.char_indices().nth(500) {
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+        None => text,
+    }
+}
+
+/// Whether an outcome is what a case expects: `{"$any": […]}` is one of these, `{"$count": n}` the numbers below n. Recipes of
+/// long values stand for themselves, because outcomes name such values by the same recipes.
 pub(crate) fn matches(expected: &Value, outcome: &Value) -> bool {
     if let Some(choices) = expected.get("$any").and_then(Value::as_array) {
         return choices.iter().any(|choice| matches(choice, outcome));
@@ -101,12 +193,59 @@ pub(crate) fn matches(expected: &Value, outcome: &Value) -> bool {
             expected.len() == outcome.len() && expected.iter().zip(outcome).all(|(e, o)| matches(e, o))
         }
         (Value::Object(expected), Value::Object(outcome)) => {
-            expected.len() == outcome.len()
-                && expected
-                    .iter()
-                    .all(|(key, value)| outcome.get(key).is_some_and(|other| matches(value, other)))
+            let found = |(name, value)| outcome.get(name).is_some_and(|other| matches(value, other));
+            expected.len() == outcome.len() && expected.iter().all(found)
         }
         _ => expected == outcome,
+    }
+}
+
+/// The `length` that a recipe such as `{"$text": 3}` names.
+pub(crate) fn recipe(value: &Value, kind: &str) -> Option<usize> {
+    let fields = value.as_object().filter(|fields| fields.len() == 1)?;
+    fields.get(kind)?.as_u64().and_then(|length| length.try_into().ok())
+}
+
+/// Bytes whose value follows their place, so that a lost or doubled piece shows.
+pub(crate) fn pattern(length: usize) -> Vec<u8> {
+    // Only the lowest byte counts.
+    (0..length)
+        .map(|place| (place.wrapping_mul(7).wrapping_add(3) & 255) as u8)
+        .collect()
+}
+
+/// A text in the form in which outcomes name it.
+pub(crate) fn text_summary(text: &str) -> Value {
+    if text.len() <= LONGEST_TEXT {
+        return text.into();
+    }
+    named("$text", text.len(), text.bytes().all(|byte| byte == b'x'))
+}
+
+/// Bytes in the form in which outcomes name them.
+pub(crate) fn bytes_summary(bytes: &[u8]) -> Value {
+    named("$bytes", bytes.len(), bytes == pattern(bytes.len()))
+}
+
+/// A JSON value in the form in which outcomes name it.
+pub(crate) fn summary(value: Value) -> Value {
+    match value {
+        Value::String(text) => text_summary(&text),
+        Value::Array(items) => items.into_iter().map(summary).collect(),
+        Value::Object(fields) => fields
+            .into_iter()
+            .map(|(name, value)| (name, summary(value)))
+            .collect::<Map<_, _>>()
+            .into(),
+        other => other,
+    }
+}
+
+fn named(kind: &str, length: usize, intact: bool) -> Value {
+    if intact {
+        json!({ kind: length })
+    } else {
+        json!({ kind: length, "damaged": true })
     }
 }
 
@@ -130,5 +269,24 @@ mod tests {
         assert!(matches(&expected, &json!({ "items": [0, 1, 2], "end": "gone" })));
         assert!(!matches(&expected, &json!({ "items": [0, 2, 1], "end": true })));
         assert!(!matches(&expected, &json!({ "items": [0, 1, 2], "end": false })));
+    }
+
+    #[test]
+    fn a_missing_result_and_a_surplus_one_are_failures() {
+        let results = vec![("b".to_owned(), json!(1)), ("c".to_owned(), json!(1))];
+        let verdicts = Verdict::all([("a", json!(1)), ("b", json!(1))], results);
+        let failed: Vec<&str> = verdicts
+            .iter()
+            .filter(|verdict| verdict.complaint.is_some())
+            .map(|verdict| verdict.name.as_str())
+            .collect();
+        assert_eq!(failed, ["a", "c"]);
+    }
+
+    #[test]
+    fn a_damaged_value_is_not_named_by_its_recipe() {
+        assert_eq!(bytes_summary(&pattern(300)), json!({ "$bytes": 300 }));
+        assert_ne!(bytes_summary(&[0; 300]), json!({ "$bytes": 300 }));
+        assert_ne!(text_summary(&"y".repeat(300)), json!({ "$text": 300 }));
     }
 }

@@ -1,180 +1,144 @@
-//! What came of the cases: on the terminal, and as the page `docs/interop.md`.
+//! What came out: lines on standard output, counts, and docs/src/interop.md.
 
-use super::node;
+use super::cases::Verdict;
+use super::suites::{Direction, Group, List};
 use crate::shell;
 use anyhow::{Context as _, Result, bail};
-use serde_json::Value;
 use std::fmt::Write as _;
 
-/// Two peers, and what came of their cases.
-pub(crate) struct Pairing {
-    /// What is spoken, as in `muxrpc over TCP`.
-    pub(crate) protocol: &'static str,
-    /// The other side with its version, as in `muxrpc 8.0.0`.
-    pub(crate) peer: String,
-    pub(crate) client: String,
-    pub(crate) server: String,
-    pub(crate) results: Vec<Case>,
-}
+/// Where the table goes, from the root of the workspace.
+const PAGE: &str = "docs/src/interop.md";
 
-/// One case.
-pub(crate) struct Case {
-    pub(crate) name: String,
-    pub(crate) passed: bool,
-}
-
-impl Pairing {
-    /// Notes one outcome, and says what was expected if it is another.
-    pub(crate) fn note(&mut self, name: &str, expected: &Value, outcome: &Value) {
-        let passed = super::cases::matches(expected, outcome);
-        if !passed {
-            eprintln!("interop: {} calls {}: {name}", self.client, self.server);
-            eprintln!("    expected {}", short(expected));
-            eprintln!("    but got  {}", short(outcome));
-        }
-        self.results.push(Case {
-            name: name.to_string(),
-            passed,
-        });
-    }
-
-    fn passed(&self) -> usize {
-        self.results.iter().filter(|case| case.passed).count()
-    }
-
-    pub(crate) fn print(&self) {
-        println!(
-            "interop: {:<22} calls {:<22} {:>3} of {} cases passed ({})",
-            self.client,
-            self.server,
-            self.passed(),
-            self.results.len(),
-            self.protocol
-        );
-    }
-}
-
-/// Prints the sums in the form that counters of tests read; fails if any case did.
-pub(crate) fn conclude(pairings: &[Pairing]) -> Result<()> {
-    let all: usize = pairings.iter().map(|pairing| pairing.results.len()).sum();
-    let passed: usize = pairings.iter().map(Pairing::passed).sum();
-    if all == 0 {
-        bail!("no interoperability case ran, so nothing is proved");
-    }
-    println!("{passed} passed, {} failed", all - passed);
-    if passed < all {
-        bail!("{} interoperability case(s) failed; see above", all - passed);
-    }
-    Ok(())
-}
-
-/// The page as it should be.
-pub(crate) fn page(pairings: &[Pairing]) -> Result<String> {
-    let mut page = String::from(
-        "# Interoperability\n\n\
-         `cargo xtask interop` writes this page. It starts the real JavaScript packages at pinned versions on this machine, \
-         lets them call us and us call them, and compares what each side saw.\n\n\
-         | protocol | peer | its cases as our client | our cases as its client |\n|---|---|---|---|\n",
-    );
-    let mut peers: Vec<(&str, &str)> = Vec::new();
-    for pairing in pairings {
-        let peer = (pairing.protocol, pairing.peer.as_str());
-        if !peers.contains(&peer) {
-            peers.push(peer);
+/// Prints one line for the group, and one for each case that failed.
+pub(super) fn print(group: &Group) {
+    let (passed, all) = (passed(&group.verdicts), group.verdicts.len());
+    let mark = if passed == all { "ok    " } else { "FAILED" };
+    println!("{mark} {}: {}: {passed} of {all}", group.title.list, group.title);
+    for verdict in &group.verdicts {
+        if let Some(complaint) = &verdict.complaint {
+            println!("       - {}: {complaint}", verdict.name);
         }
     }
-    for (protocol, peer) in peers {
-        let of_peer = || pairings.iter().filter(|p| p.protocol == protocol && p.peer == peer);
-        let cell = |pairing: Option<&Pairing>| {
-            pairing.map_or("-".into(), |p| format!("{} of {} passed", p.passed(), p.results.len()))
-        };
-        let (as_client, as_server) = (
-            cell(of_peer().find(|p| p.client == peer)),
-            cell(of_peer().find(|p| p.server == peer)),
-        );
-        writeln!(page, "| {protocol} | {peer} | {as_client} | {as_server} |")?;
-    }
-    writeln!(page, "\nUnder the hood of those peers: {}.\n", beneath()?)?;
-    page.push_str("## Cases\n");
-    let mut protocols: Vec<(&str, Vec<&str>)> = Vec::new();
-    for pairing in pairings {
-        let names: Vec<&str> = pairing.results.iter().map(|case| case.name.as_str()).collect();
-        match protocols.iter_mut().find(|(protocol, _)| *protocol == pairing.protocol) {
-            Some((_, known)) => names.iter().for_each(|name| {
-                if !known.contains(name) {
-                    known.push(name)
-                }
-            }),
-            None => protocols.push((pairing.protocol, names)),
-        }
-    }
-    for (protocol, names) in protocols {
-        writeln!(page, "\n### {protocol}\n")?;
-        names.iter().try_for_each(|name| writeln!(page, "- {name}"))?;
-    }
-    Ok(page)
 }
 
-/// Writes the page; or, to check, fails when the written one is another.
-pub(crate) fn write(page: &str, check: bool) -> Result<()> {
-    let path = shell::root().join("docs/src/interop.md");
-    if !check {
-        std::fs::write(&path, page).with_context(|| format!("cannot write {}", path.display()))?;
-        println!("interop: wrote {}", path.display());
-    } else if std::fs::read_to_string(&path).unwrap_or_default() != page {
-        bail!(
-            "{} is not what this run shows; run `cargo xtask interop` and commit the page",
-            path.display()
-        );
-    }
-    Ok(())
+fn passed(verdicts: &[Verdict]) -> usize {
+    verdicts.iter().filter(|verdict| verdict.complaint.is_none()).count()
 }
 
-/// The packages that the peers bring along and that put the bytes on the wire.
-fn beneath() -> Result<String> {
-    let packages = ["pull-box-stream", "packet-stream", "packet-stream-codec", "multiserver"];
-    let named = packages
+/// Cases passed and failed. Peers that meet themselves prove nothing of us, so what they pass is not counted; what they fail
+/// is, because the cases are then not true.
+pub(super) fn count(groups: &[Group]) -> (usize, usize) {
+    let ours = groups
         .iter()
-        .map(|package| Ok(format!("{package} {}", node::version("core", package)?)));
-    Ok(named.collect::<Result<Vec<_>>>()?.join(", "))
+        .filter(|group| group.title.direction != Direction::Reference);
+    let failed = groups
+        .iter()
+        .map(|group| group.verdicts.len() - passed(&group.verdicts))
+        .sum();
+    (ours.map(|group| passed(&group.verdicts)).sum(), failed)
 }
 
-fn short(value: &Value) -> String {
-    let text = value.to_string();
-    if text.chars().count() > 400 {
-        text.chars().take(400).chain("...".chars()).collect()
-    } else {
-        text
+/// Writes the page; with `check`, compares it instead.
+///
+/// # Errors
+/// If the page cannot be written, or with `check` is not what it should be.
+pub(super) fn write(groups: &[Group], check: bool) -> Result<()> {
+    let path = shell::root().join(PAGE);
+    let page = page(groups);
+    if !check {
+        if let Some(folder) = path.parent() {
+            std::fs::create_dir_all(folder)?;
+        }
+        return std::fs::write(&path, page).with_context(|| format!("cannot write {PAGE}"));
     }
+    if std::fs::read_to_string(&path).unwrap_or_default() != page {
+        bail!("{PAGE} does not say what was found: run `cargo xtask interop` and submit the page that it writes");
+    }
+    Ok(())
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+const HEAD: &str = "\
+# Interoperability
 
-    fn pairing(results: &[bool]) -> Pairing {
-        let case = |(number, passed): (usize, &bool)| Case {
-            name: format!("case {number}"),
-            passed: *passed,
-        };
-        Pairing {
-            protocol: "muxrpc over TCP",
-            peer: "muxrpc 8.0.0".into(),
-            client: "ours".into(),
-            server: "muxrpc 8.0.0".into(),
-            results: results.iter().enumerate().map(case).collect(),
+`cargo xtask interop` wrote this page, after all that it says had passed; CI runs it again and compares. It installs the
+JavaScript packages at the versions below, starts them on the loopback interface, and runs every case both ways.
+
+Each case says exactly what the caller must see: values, order, names and texts of errors, and how the connection ends. The
+cases of JavaScript peers among themselves (*with itself*) are the control: they show that what is expected of us is what
+JavaScript does. They do not count towards the total.
+
+";
+
+/// The page: no dates and no times, so that it changes only when what passes changes.
+fn page(groups: &[Group]) -> String {
+    let mut page = HEAD.to_owned();
+    let _ = writeln!(page, "| what | peer | direction | cases passed |\n|---|---|---|---:|");
+    for Group { title, verdicts } in groups {
+        let _ = writeln!(
+            page,
+            "| {} | {} | {} | {} |",
+            title.list,
+            title.peer,
+            title.direction,
+            passed(verdicts)
+        );
+    }
+    let (total, _) = count(groups);
+    let _ = writeln!(page, "\n**{total} cases pass** against JavaScript peers.");
+    for list in [
+        List::Handshakes,
+        List::Misbehaviour,
+        List::Calls,
+        List::Texts,
+        List::Program,
+    ] {
+        let groups: Vec<&Group> = groups.iter().filter(|group| group.title.list == list).collect();
+        let _ = writeln!(page, "\n## Cases: {list}\n");
+        let mut names: Vec<&str> = Vec::new();
+        for group in &groups {
+            insert(&mut names, &group.verdicts);
+        }
+        for name in names {
+            let _ = writeln!(page, "- {}", escaped(name));
         }
     }
+    page
+}
 
-    #[test]
-    fn a_run_without_cases_is_no_success() {
-        assert!(conclude(&[]).is_err());
-        assert!(conclude(&[pairing(&[])]).is_err());
+/// Adds the names that are not there yet, each behind the one that it follows in its own group.
+fn insert<'a>(names: &mut Vec<&'a str>, verdicts: &'a [Verdict]) {
+    let mut place = 0;
+    for verdict in verdicts {
+        place = match names.iter().position(|name| *name == verdict.name) {
+            Some(known) => known + 1,
+            None => {
+                names.insert(place, &verdict.name);
+                place + 1
+            }
+        };
     }
+}
 
-    #[test]
-    fn one_failed_case_fails_the_run() {
-        assert!(conclude(&[pairing(&[true, true])]).is_ok());
-        assert!(conclude(&[pairing(&[true, false])]).is_err());
+/// Keeps Markdown from reading signs in names as its own.
+fn escaped(name: &str) -> String {
+    let mut escaped = String::new();
+    for sign in name.chars() {
+        if "*_<>`[]&\\".contains(sign) {
+            escaped.push('\\');
+        }
+        escaped.push(sign);
+    }
+    escaped
+}
+
+impl std::fmt::Display for List {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Handshakes => "handshake and Box Stream",
+            Self::Misbehaviour => "handshakes with peers that misbehave",
+            Self::Calls => "calls",
+            Self::Texts => "references and secret files",
+            Self::Program => "the program",
+        })
     }
 }

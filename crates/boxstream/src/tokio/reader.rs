@@ -11,11 +11,16 @@ use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncBufRead, AsyncRead, AsyncReadExt, ReadBuf};
 
-/// Bytes that are asked of the transport at once, and the most ciphertext and plaintext that a reader holds: 64 KiB.
+/// Most bytes that are asked of the transport at once, and the most ciphertext and plaintext that a reader holds: 64 KiB.
 ///
 /// A bigger buffer saves system calls on a fast link, a smaller one saves memory per busy connection. The limit stops a
 /// peer that sends faster than anybody reads: TCP holds it back then.
 pub const READ_BUFFER: usize = 64 * 1024;
+
+/// Bytes that are asked of the transport at first: 1 KiB, which holds a short message, and which allocators hand out and
+/// take back in no time. A read that fills what it was given makes the next one [`READ_STEP`] times as long.
+const READ_LEAST: usize = 1024;
+const READ_STEP: usize = 4;
 
 /// Decrypts what a transport delivers.
 ///
@@ -89,6 +94,8 @@ pub(super) struct Inbound {
     buf: BytesMut,
     /// Bytes of plaintext at the front of `buf`.
     plain: usize,
+    /// Bytes to ask of the transport next, between [`READ_LEAST`] and [`READ_BUFFER`].
+    read_size: usize,
 }
 
 impl Inbound {
@@ -97,6 +104,7 @@ impl Inbound {
             opener: Opener::new(decrypt),
             buf: BytesMut::new(),
             plain: 0,
+            read_size: READ_LEAST,
         }
     }
 
@@ -179,12 +187,29 @@ impl Inbound {
 
     /// Receives once, or learns that the transport has ended.
     fn poll_receive<R: AsyncRead + Unpin>(&mut self, inner: &mut R, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let before = self.buf.len();
         // Less than a record is left here, so there is always room for more.
-        self.buf.reserve(READ_BUFFER.saturating_sub(self.buf.len()));
+        let wanted = self.read_size.min(READ_BUFFER.saturating_sub(before));
+        if !self.buf.try_reclaim(wanted) {
+            // Growing in place might double what is there; this holds what it may and no more.
+            let mut grown = BytesMut::with_capacity(before + wanted);
+            grown.extend_from_slice(&self.buf);
+            self.buf = grown;
+        }
+        let room = self.buf.capacity() - before;
         // This future keeps nothing between polls, so it can be made anew for each.
         match pin!(inner.read_buf(&mut self.buf)).poll(cx) {
             Poll::Ready(Ok(0)) => Poll::Ready(self.opener.end(&self.buf).map_err(io::Error::from)),
-            Poll::Ready(received) => Poll::Ready(received.map(drop)),
+            Poll::Ready(Ok(count)) => {
+                if count == room {
+                    self.read_size = (self.read_size * READ_STEP).min(READ_BUFFER);
+                } else if count < self.read_size / (2 * READ_STEP) {
+                    // What comes would fit the next smaller size with room to spare.
+                    self.read_size = (self.read_size / READ_STEP).max(READ_LEAST);
+                }
+                Poll::Ready(Ok(()))
+            }
+            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
             Poll::Pending => {
                 // Whoever waits holds only what has arrived: nothing when idle, and a peer that sends a part of a record
                 // and stops does not pin a whole buffer.
@@ -255,6 +280,58 @@ mod tests {
         Pin::new(&mut reader).consume(usize::MAX);
         assert!(!poll(&mut reader));
         assert_eq!(reader.inbound.buf.capacity(), 0, "everything is read");
+    }
+
+    /// Always has more, except every time it has just delivered all of `burst`, and notes how much it is asked for.
+    struct Bursts {
+        wire: BytesMut,
+        burst: usize,
+        asked: Vec<usize>,
+    }
+
+    impl AsyncRead for Bursts {
+        fn poll_read(mut self: Pin<&mut Self>, _: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+            if self.burst == 0 {
+                return Poll::Pending;
+            }
+            self.asked.push(buf.remaining());
+            let amount = self.burst.min(buf.remaining());
+            buf.put_slice(&self.wire.split_to(amount));
+            self.burst -= amount;
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    #[test]
+    fn a_reader_asks_for_much_only_where_much_comes() {
+        let mut wire = BytesMut::new();
+        let mut sealer = Sealer::new(key());
+        let mut message = |len: usize| {
+            let start = wire.len();
+            sealer.seal(&vec![5; len], &mut wire).unwrap();
+            wire.len() - start
+        };
+        let bursts = [100, 100, 200_000, 200_000, 100, 100, 100, 100].map(&mut message);
+        let mut inner = Bursts {
+            wire,
+            burst: 0,
+            asked: Vec::new(),
+        };
+        let mut inbound = Inbound::new(key());
+        let mut cx = Context::from_waker(std::task::Waker::noop());
+        let asked = bursts.map(|burst| {
+            inner.burst = burst;
+            inner.asked.clear();
+            while inbound.poll_fill_buf(&mut inner, &mut cx).is_ready() {
+                assert!(inbound.buf.capacity() <= READ_BUFFER);
+                inbound.consume(usize::MAX);
+            }
+            inner.asked.clone()
+        });
+        assert_eq!(asked[0], [READ_LEAST]);
+        assert_eq!(asked[1], [READ_LEAST]);
+        assert!(asked[3].len() < asked[2].len(), "the reader has learnt what comes");
+        assert_eq!(asked[7], [READ_LEAST], "and forgets it again");
     }
 
     #[tokio::test]

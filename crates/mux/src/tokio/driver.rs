@@ -19,10 +19,12 @@ use super::serve::{CallWork, Done, ItemsWork, SinkWork, Work, end_stream, panick
 use super::{Answer, Context, Incoming, Overflow, Service};
 use crate::{CallType, Error, Event, RemoteError, ReplyTo, Request, StreamId};
 
-/// Least and most bytes that are asked of the stream beneath at a time. A connection that moves much doubles what it asks
-/// for; an idle one holds no buffer at all.
-const READ_LEAST: usize = 4 * 1024;
+/// Least and most bytes that are asked of the stream beneath at a time. A connection that moves much asks for more, by this
+/// factor at a time; an idle one holds no buffer at all. The least holds a few short calls, and allocators hand it out and
+/// take it back in no time, which they do not with a page.
+const READ_LEAST: usize = 1024;
 const READ_MOST: usize = 64 * 1024;
+const READ_STEP: usize = 4;
 
 /// Reads before what they brought is worked on, and rounds before other tasks get their turn.
 const READS_PER_TURN: usize = 8;
@@ -68,12 +70,14 @@ enum Start {
     Stream(StreamId, Request),
 }
 
-/// What came of reading.
+/// How reading stopped.
 enum Input {
-    /// Something was worked on.
-    Some,
-    /// Nothing arrived.
-    None,
+    /// Others must get their turn first.
+    More,
+    /// The peer must wait, because readers or the output are behind.
+    Held,
+    /// Nothing more has arrived; the stream beneath will wake the driver.
+    Drained,
     /// The stream beneath has ended.
     End(Result<(), Error>),
 }
@@ -112,10 +116,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Future for Driver<S> {
         let this = self.get_mut();
         let span = this.span.clone();
         let _entered = span.enter();
-        if let Some(ended) = this.link.with(|state| state.ended().cloned()) {
+        if let Some(ended) = this.link.unpark_self() {
             return Poll::Ready(ended);
         }
-        this.link.unpark_self();
         for _ in 0..TURNS_PER_POLL {
             match this.turn(cx) {
                 Turn::Progress => {}
@@ -147,20 +150,23 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     /// Reads and acts, runs handlers, writes.
     fn turn(&mut self, cx: &mut TaskContext<'_>) -> Turn {
         let mut progress = false;
+        let mut held = false;
         match self.receive(cx) {
-            Input::Some => progress = true,
-            Input::None => {
-                if let Some(error) = self.broken.take_if(|_| !self.link.with(|state| state.paused)) {
-                    return Turn::Over(self.end_of_input(Some(error)));
-                }
-            }
+            Input::More => progress = true,
+            Input::Held => held = true,
+            // All that has arrived is worked on, and what that gives to send leaves below.
+            Input::Drained => {}
             Input::End(result) => return Turn::Over(result),
+        }
+        if !progress && let Some(error) = self.broken.take_if(|_| !self.link.with(|state| state.paused)) {
+            return Turn::Over(self.end_of_input(Some(error)));
         }
         if self.stage == Stage::Talking {
             progress |= self.run_handlers(cx);
         }
         match self.transmit(cx) {
-            Ok(wrote) => progress |= wrote,
+            // Whoever waits for room is woken; only reading has to be tried again here.
+            Ok(wrote) => progress |= wrote && held,
             Err(result) => return Turn::Over(result),
         }
         match self.advance(cx) {
@@ -172,7 +178,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
 
     /// Works on what was read and reads more, unless the peer must wait.
     fn receive(&mut self, cx: &mut TaskContext<'_>) -> Input {
-        let mut progress = false;
         for _ in 0..READS_PER_TURN {
             let (starts, more) = match self.dispatch() {
                 Ok(dispatched) => dispatched,
@@ -180,19 +185,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                     // The goodbye is ready; it is written before the driver ends.
                     tracing::debug!(%error, "the peer broke the protocol");
                     self.link.with(|state| state.fail_work(&error));
-                    return Input::Some;
+                    return Input::More;
                 }
             };
-            if !starts.is_empty() {
-                progress = true;
-                starts.into_iter().for_each(|start| self.start(start, cx));
+            if !starts.is_empty() && self.running_streams > 0 {
+                // As in JavaScript, what a stream brought before a request takes effect before it: a caller that has ended
+                // a sink may ask at once for what has become of it.
+                self.run_handlers(cx);
             }
+            starts.into_iter().for_each(|start| self.start(start, cx));
             match more {
-                More::Frames => {
-                    progress = true;
-                    continue;
-                }
-                More::Stop => break,
+                More::Frames => continue,
+                More::Stop => return Input::Held,
                 More::Bytes => {}
             }
             if self.input.capacity() - self.input.len() < READ_LEAST {
@@ -206,25 +210,24 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                     if self.input.is_empty() {
                         self.input = BytesMut::new();
                     }
-                    break;
+                    return Input::Drained;
                 }
                 Poll::Ready(Ok(0)) => return Input::End(self.end_of_input(None)),
                 Poll::Ready(Ok(count)) => {
-                    progress = true;
                     if self.stage == Stage::Listening {
                         self.input.clear();
                     }
-                    let filled = count == room;
-                    self.read_size = if filled {
-                        (self.read_size * 2).min(READ_MOST)
-                    } else {
-                        self.read_size
-                    };
+                    if count == room {
+                        self.read_size = (self.read_size * READ_STEP).min(READ_MOST);
+                    } else if count < self.read_size / (2 * READ_STEP) {
+                        // What comes would fit the next smaller size with room to spare.
+                        self.read_size = (self.read_size / READ_STEP).max(READ_LEAST);
+                    }
                 }
                 Poll::Ready(Err(error)) => return Input::End(self.end_of_input(Some(error.into()))),
             }
         }
-        if progress { Input::Some } else { Input::None }
+        Input::More
     }
 
     /// Hands out what has arrived. Foreign code does not run here: what needs it is returned.
@@ -435,14 +438,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                 }
                 match Pin::new(&mut self.stream).poll_flush(cx) {
                     Poll::Ready(Ok(())) => self.unflushed = false,
-                    Poll::Ready(Err(error)) => return Ok(self.broke(error)),
+                    Poll::Ready(Err(error)) => return Ok(self.broke(error, cx)),
                     Poll::Pending => break true,
                 }
                 break false;
             }
             match Pin::new(&mut self.stream).poll_write(cx, &self.output) {
                 Poll::Ready(Ok(0)) => {
-                    return Ok(self.broke(std::io::ErrorKind::WriteZero.into()));
+                    return Ok(self.broke(std::io::ErrorKind::WriteZero.into(), cx));
                 }
                 Poll::Ready(Ok(count)) => {
                     progress = true;
@@ -450,7 +453,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                     self.output.advance(count);
                     self.timers.write = None;
                 }
-                Poll::Ready(Err(error)) => return Ok(self.broke(error)),
+                Poll::Ready(Err(error)) => return Ok(self.broke(error, cx)),
                 Poll::Pending => break true,
             }
         };
@@ -463,10 +466,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     }
 
     /// Nothing can be written any more: the connection ends once everything that has arrived is read.
-    fn broke(&mut self, error: std::io::Error) -> bool {
+    fn broke(&mut self, error: std::io::Error, cx: &TaskContext<'_>) -> bool {
         self.broken = Some(error.into());
         self.output = BytesMut::new();
-        true
+        cx.waker().wake_by_ref();
+        false
     }
 
     /// Idle connections are many: they keep no buffers.
@@ -476,9 +480,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         }
         if self.waiting.is_empty() && self.waiting.capacity() > 0 {
             self.waiting = VecDeque::new();
-        }
-        if self.input.is_empty() {
-            self.read_size = READ_LEAST;
         }
     }
 }

@@ -207,9 +207,13 @@ impl Link {
         result
     }
 
-    /// The driver starts to run.
-    pub(super) fn unpark_self(&self) {
-        self.lock().driver = Parking::Running { again: false };
+    /// The driver starts to run, unless the connection has ended: then this is how.
+    pub(super) fn unpark_self(&self) -> Option<Result<(), Error>> {
+        let mut state = self.lock();
+        if state.ended.is_none() {
+            state.driver = Parking::Running { again: false };
+        }
+        state.ended.clone()
     }
 
     /// The driver has nothing left to do; `false` if something came up meanwhile.

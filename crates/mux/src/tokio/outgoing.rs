@@ -65,6 +65,16 @@ impl Outgoing {
         .await
     }
 
+    /// Waits until the peer has ended its side, so that a writer that waits for its next item learns of a refusal at once.
+    ///
+    /// Cancel safe: dropping the future changes nothing.
+    ///
+    /// # Errors
+    /// The error with which the peer ended the stream, or that of the connection.
+    pub async fn ended(&self) -> Result<(), Error> {
+        std::future::poll_fn(|cx| self.link.with(|state| state.poll_stream_end(self.id, cx))).await
+    }
+
     /// Ends this side: the peer hears that there are no more items. Of a duplex, the items of the peer still come. Does not
     /// wait.
     pub fn end(&mut self) {
@@ -94,8 +104,7 @@ impl Outgoing {
     /// The error with which the peer ended the stream, or that of the connection.
     pub async fn close(mut self) -> Result<(), Error> {
         self.end();
-        let (link, id) = (&self.link, self.id);
-        std::future::poll_fn(|cx| link.with(|state| state.poll_stream_end(id, cx))).await
+        self.ended().await
     }
 }
 
