@@ -71,7 +71,7 @@ impl Outgoing {
     ///
     /// # Errors
     /// The error with which the peer ended the stream, or that of the connection.
-    pub async fn ended(&self) -> Result<(), Error> {
+    pub async fn ended(&mut self) -> Result<(), Error> {
         std::future::poll_fn(|cx| self.link.with(|state| state.poll_stream_end(self.id, cx))).await
     }
 
