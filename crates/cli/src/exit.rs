@@ -1,6 +1,9 @@
 //! How the program ends: 0 success, 1 an error of the peer or of this machine, 2 usage, 3 no connection.
 
-use std::{fmt, process::ExitCode};
+use std::{
+    fmt::{self, Write as _},
+    process::ExitCode,
+};
 
 /// Why a command failed, with the exit code that scripts can rely on.
 #[derive(Debug)]
@@ -54,7 +57,14 @@ impl fmt::Display for Failure {
                 said += &text;
             }
         }
-        f.write_str(&said)
+        // What a peer says may end up here, and must not steer the terminal.
+        for character in said.chars() {
+            match character.is_control() {
+                true => write!(f, "{}", character.escape_default())?,
+                false => f.write_char(character)?,
+            }
+        }
+        Ok(())
     }
 }
 
@@ -62,4 +72,18 @@ impl fmt::Display for Failure {
 pub(crate) fn report(failure: &Failure) -> ExitCode {
     eprintln!("handfast: {failure}");
     ExitCode::from(failure.code)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_peer_says_does_not_steer_the_terminal() {
+        let failure = Failure::remote(anyhow::anyhow!("kia ora\u{1b}[2J\u{9b}2J\nhandfast: all is well"));
+        assert_eq!(
+            failure.to_string(),
+            "kia ora\\u{1b}[2J\\u{9b}2J\\nhandfast: all is well"
+        );
+    }
 }

@@ -14,7 +14,7 @@ pub(crate) fn line(text: fmt::Arguments<'_>) -> io::Result<()> {
     end_if_unread(writeln!(out, "{text}").and_then(|()| out.flush()))
 }
 
-/// Writes bytes to stdout as they are; else as [`line`].
+/// Writes bytes to stdout as they are; else as [`line()`].
 pub(crate) fn bytes(bytes: &[u8]) -> io::Result<()> {
     let mut out = io::stdout().lock();
     end_if_unread(out.write_all(bytes).and_then(|()| out.flush()))

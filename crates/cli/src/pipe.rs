@@ -11,6 +11,7 @@ use crate::{
 use anyhow::{Context, anyhow};
 use futures_util::{StreamExt, stream::FuturesUnordered};
 use handfast_boxstream::tokio::BoxStream;
+use std::time::Duration;
 use tokio::{
     io::{AsyncRead, AsyncWrite, AsyncWriteExt, copy_buf},
     net::TcpListener,
@@ -18,6 +19,9 @@ use tokio::{
 
 /// What stdin gives at once at most: as much as the record layer seals for one system call.
 const CHUNK: usize = 64 * 1024;
+
+/// How long to wait after a connection could not be accepted.
+const RETRY: Duration = Duration::from_millis(100);
 
 /// How many strangers may try to shake hands while the peer that is meant is awaited.
 const MAX_HANDSHAKES: usize = 256;
@@ -55,8 +59,14 @@ async fn first_client(listener: &TcpListener, porter: &Porter) -> Result<Client,
     loop {
         tokio::select! {
             accepted = listener.accept() => {
-                let (tcp, from) = accepted.context("cannot accept a connection").map_err(Failure::local)?;
-                handshakes.push(porter.welcome(tcp, from));
+                // Out of files, or a client that left already: neither is a reason not to await the one that is meant.
+                match accepted {
+                    Ok((tcp, from)) => handshakes.push(porter.welcome(tcp, from)),
+                    Err(error) => {
+                        eprintln!("handfast: cannot accept a connection: {error}");
+                        tokio::time::sleep(RETRY).await;
+                    }
+                }
             }
             Some(result) = handshakes.next() => match result {
                 Ok(client) => {

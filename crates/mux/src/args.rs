@@ -40,10 +40,16 @@ pub fn args_to_json<T: Serialize + ?Sized>(args: &T) -> Result<Bytes, Error> {
 /// Missing arguments read as `null`, so an `Option` may be left out; surplus arguments are ignored, as in JavaScript.
 ///
 /// # Errors
-/// The error to answer with: a `TypeError` that says what does not fit.
+/// The error to answer with: a `TypeError` that says what does not fit, in at most 1 KiB.
 pub fn args_from_json<T: DeserializeOwned>(args: &[u8]) -> Result<T, RemoteError> {
     let text = json::without_lone_surrogates(args);
-    T::deserialize(Arguments(&text)).map_err(|error| RemoteError::named("TypeError", format!("bad arguments: {error}")))
+    // serde quotes the value that does not fit.
+    T::deserialize(Arguments(&text)).map_err(|error| {
+        RemoteError::named(
+            "TypeError",
+            format!("bad arguments: {}", json::quote(&error.to_string())),
+        )
+    })
 }
 
 struct Arguments<'de>(&'de [u8]);

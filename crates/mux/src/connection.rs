@@ -150,6 +150,10 @@ enum Phase {
 pub struct Connection {
     limits: Limits,
     output: BytesMut,
+    /// How much of `output` are calls of this end and items of streams that it has opened.
+    own: usize,
+    /// How much of `output` answers the peer without anybody having waited for room.
+    unasked: usize,
     /// The next request number of this end; beyond `i32::MAX` there is none.
     next_id: u32,
     pending: HashSet<CallId>,
@@ -164,6 +168,8 @@ impl Connection {
         Self {
             limits,
             output: BytesMut::new(),
+            own: 0,
+            unasked: 0,
             next_id: 1,
             pending: HashSet::new(),
             owed: 0,
@@ -178,7 +184,10 @@ impl Connection {
     /// [`Error::Protocol`] if the peer broke the framing; the goodbye is then ready to be sent, and nothing else will be.
     pub fn receive(&mut self, buf: &mut BytesMut) -> Result<Option<Event>, Error> {
         match self.phase {
-            Phase::Failed(violation) => return Err(violation.into()),
+            Phase::Failed(violation) => {
+                buf.clear();
+                return Err(violation.into());
+            }
             Phase::Over => {
                 buf.clear();
                 return Ok(None);
@@ -240,7 +249,7 @@ impl Connection {
                 Err(refusal) => refusal,
             }
         };
-        self.put(false, true, negated(number), &refusal.to_body());
+        self.put_unasked(false, true, negated(number), &refusal.to_body());
         Event::Quiet
     }
 
@@ -266,7 +275,7 @@ impl Connection {
                 Ending::Ignored => Event::Quiet,
                 Ending::Told { echo } => {
                     if echo {
-                        self.put(true, true, stream.answer(), &RemoteError::echo(&body));
+                        self.put_unasked(true, true, stream.answer(), &RemoteError::echo(&body));
                     }
                     let error = (!body.is_true()).then(|| RemoteError::from_body(&body));
                     Event::End { stream, error }
@@ -281,7 +290,7 @@ impl Connection {
                 } else {
                     RemoteError::echo(&body)
                 };
-                self.put(true, true, negated(number), &echo);
+                self.put_unasked(true, true, negated(number), &echo);
                 Event::Quiet
             }
             (None, false) => self.handle_open(number, &body),
@@ -352,7 +361,9 @@ impl Connection {
             return Err(Error::TooManyCalls(open));
         }
         let number = RequestId(i32::try_from(self.next_id).map_err(|_| Error::IdsExhausted)?);
+        let before = self.output.len();
         packet::encode_parts(stream, false, number, &request.to_body(), &mut self.output)?;
+        self.own += self.output.len() - before;
         self.next_id += 1;
         Ok(number)
     }
@@ -377,6 +388,14 @@ impl Connection {
         }
     }
 
+    /// [`reply`](Self::reply)s with an error at once, whatever waits to be sent: it counts as an answer of the machine.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn refuse(&mut self, to: ReplyTo, error: &RemoteError) {
+        let before = self.output.len();
+        self.reply(to, Err(error));
+        self.unasked += self.output.len() - before;
+    }
+
     /// Sends an item.
     ///
     /// # Errors
@@ -385,7 +404,12 @@ impl Connection {
         if !self.streams.may_send(stream) {
             return Err(Error::StreamEnded);
         }
-        packet::encode_parts(true, false, stream.answer(), body, &mut self.output)
+        let before = self.output.len();
+        packet::encode_parts(true, false, stream.answer(), body, &mut self.output)?;
+        if stream.is_own() {
+            self.own += self.output.len() - before;
+        }
+        Ok(())
     }
 
     /// Ends this end's side of a stream as planned. The caller of a duplex still gets the items of the other side;
@@ -410,7 +434,7 @@ impl Connection {
 
     fn end_with(&mut self, stream: StreamId, body: &Body, keep_reading: bool) {
         if self.streams.local_end(stream, keep_reading, self.limits.max_half_ended) {
-            self.put(true, true, stream.answer(), body);
+            self.put_unasked(true, true, stream.answer(), body);
         }
     }
 
@@ -437,7 +461,7 @@ impl Connection {
         let was = self.phase;
         let busy = !self.is_idle() || !rest.is_empty();
         self.drop_work();
-        self.output = BytesMut::new();
+        self.take_output();
         match was {
             Phase::Failed(violation) => Err(violation.into()),
             // After this end's goodbye only the peer's is missing, and JavaScript peers may skip that.
@@ -454,12 +478,34 @@ impl Connection {
 
     /// What waits to be sent, taken out. Frames are contiguous: a frame should leave in one write.
     pub fn take_output(&mut self) -> BytesMut {
+        self.own = 0;
+        self.unasked = 0;
         std::mem::take(&mut self.output)
     }
 
     /// Bytes that wait to be sent.
     pub fn output_len(&self) -> usize {
         self.output.len()
+    }
+
+    /// Bytes among [`output_len`](Self::output_len) that the peer has caused by what it sent, and that therefore do not
+    /// become fewer when this end stops sending: refusals, and the ends of streams. Stop receiving while there are too many.
+    ///
+    /// Receiving must not depend on `output_len` as a whole: two ends that both wait until their own long items have been
+    /// read before they read on would wait for ever.
+    pub fn unasked_len(&self) -> usize {
+        self.unasked
+    }
+
+    /// Bytes among [`output_len`](Self::output_len) that are calls of this end and items of streams that it has opened. The
+    /// rest serves the peer. With a limit for each, neither keeps the other from sending.
+    pub fn own_len(&self) -> usize {
+        self.own
+    }
+
+    /// Whether a call of this end waits for its answer.
+    pub fn awaits_answers(&self) -> bool {
+        !self.pending.is_empty()
     }
 
     /// Whether no call of this end and no stream of either is open, and no request of the peer waits for its answer.
@@ -524,6 +570,13 @@ impl Connection {
         if self.pending.is_empty() && self.pending.capacity() > 64 {
             self.pending = HashSet::new();
         }
+    }
+
+    /// [`put`](Self::put) of what the peer has caused.
+    fn put_unasked(&mut self, stream: bool, end: bool, number: RequestId, body: &Body) {
+        let before = self.output.len();
+        self.put(stream, end, number, body);
+        self.unasked += self.output.len() - before;
     }
 
     /// Appends a frame whose body is known to be short enough for its header.

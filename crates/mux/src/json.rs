@@ -6,6 +6,27 @@ use std::io;
 use serde::de::{Deserializer as _, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
+/// Longest part of what a peer sent that an error quotes, in bytes. JavaScript quotes all of it; a limit keeps the answer to
+/// a hostile request, and the line in a log, from being as long as the request.
+pub(crate) const MAX_QUOTE: usize = 1024;
+
+/// At most [`MAX_QUOTE`] bytes of `text`.
+pub(crate) fn quote(text: &str) -> Cow<'_, str> {
+    match start(text, MAX_QUOTE) {
+        whole if whole.len() == text.len() => Cow::Borrowed(text),
+        start => Cow::Owned(format!("{start}…")),
+    }
+}
+
+/// The characters of `text` that lie wholly in its first `max` bytes.
+pub(crate) fn start(text: &str, max: usize) -> &str {
+    let mut end = max.min(text.len());
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    text.get(..end).unwrap_or_default()
+}
+
 /// Whether `bytes` are exactly one JSON value. Allocates nothing but one byte per level of nesting, and does not recurse,
 /// so neither a long nor a deep body can hurt.
 pub(crate) fn is_valid(bytes: &[u8]) -> bool {

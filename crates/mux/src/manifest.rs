@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use serde::de::{MapAccess, Visitor};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -188,18 +189,52 @@ struct Leaf(Option<Entry>);
 
 impl<'de> Deserialize<'de> for Leaf {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        #[serde(untagged)]
-        enum Any {
-            Kind(CallType),
-            Group(Manifest),
-            Other(serde::de::IgnoredAny),
+        // Not an untagged enum: that one copies all that is nested once for each level of nesting.
+        struct LeafVisitor;
+
+        impl<'de> Visitor<'de> for LeafVisitor {
+            type Value = Leaf;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an entry of a manifest")
+            }
+
+            fn visit_str<E>(self, word: &str) -> Result<Leaf, E> {
+                Ok(Leaf(CallType::parse(word).map(Entry::Method)))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Leaf, A::Error> {
+                let group = Manifest::deserialize(MapAccessDeserializer::new(map))?;
+                Ok(Leaf(Some(Entry::Group(group))))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Leaf, A::Error> {
+                while seq.next_element::<IgnoredAny>()?.is_some() {}
+                Ok(Leaf(None))
+            }
+
+            fn visit_bool<E>(self, _: bool) -> Result<Leaf, E> {
+                Ok(Leaf(None))
+            }
+
+            fn visit_i64<E>(self, _: i64) -> Result<Leaf, E> {
+                Ok(Leaf(None))
+            }
+
+            fn visit_u64<E>(self, _: u64) -> Result<Leaf, E> {
+                Ok(Leaf(None))
+            }
+
+            fn visit_f64<E>(self, _: f64) -> Result<Leaf, E> {
+                Ok(Leaf(None))
+            }
+
+            fn visit_unit<E>(self) -> Result<Leaf, E> {
+                Ok(Leaf(None))
+            }
         }
-        Ok(Self(match Any::deserialize(deserializer)? {
-            Any::Kind(kind) => Some(Entry::Method(kind)),
-            Any::Group(group) => Some(Entry::Group(group)),
-            Any::Other(_) => None,
-        }))
+
+        deserializer.deserialize_any(LeafVisitor)
     }
 }
 
@@ -225,7 +260,18 @@ mod tests {
 
     #[test]
     fn unknown_entries_of_a_received_manifest_are_left_out() {
-        let manifest: Manifest = serde_json::from_str(r#"{"a":"async","b":"future","c":5,"d":null}"#).unwrap();
+        let text = r#"{"a":"async","b":"future","c":5,"d":null,"e":[{"x":"sync"}],"f":true,"g":-1.5,"h":{}}"#;
+        let manifest: Manifest = serde_json::from_str(text).unwrap();
         assert_eq!(manifest.methods().len(), 1);
+    }
+
+    #[test]
+    fn a_deep_and_wide_manifest_costs_what_its_length_says() {
+        // Copied once for each level, all this would be there a hundred times.
+        let wide: String = (0..20_000).map(|i| format!(r#","{i}":"sync""#)).collect();
+        let text = format!(r#"{}{{"x":"sync"{wide}}}{}"#, r#"{"a":"#.repeat(100), "}".repeat(100));
+        let manifest: Manifest = serde_json::from_str(&text).unwrap();
+        assert_eq!(manifest.methods().len(), 20_001);
+        assert!(serde_json::from_str::<Manifest>(&r#"{"a":"#.repeat(1_000_000)).is_err());
     }
 }

@@ -28,10 +28,6 @@ pub const GOODBYE: [u8; HEADER_LEN] = [0; HEADER_LEN];
 /// a hostile peer from filling the memory. Secure Scuttlebutt blobs travel in pieces of 64 KiB, so 4 MiB is generous.
 pub const DEFAULT_MAX_BODY: u32 = 4 * 1024 * 1024;
 
-/// Bodies up to this many bytes are copied out of the receive buffer, larger ones share it. A small body must not keep a
-/// large buffer alive: queues count the bytes of bodies, and this keeps that count close to the memory held.
-const COPY_BODY_UP_TO: usize = 8 * 1024;
-
 const FLAG_STREAM: u8 = 8;
 const FLAG_END: u8 = 4;
 const TYPE_MASK: u8 = 3;
@@ -283,13 +279,12 @@ pub fn decode(buf: &mut BytesMut, max_body: u32) -> Result<Option<Frame>, Violat
         let replaced = Bytes::from(String::from_utf8_lossy(body).into_owned());
         bytes::Buf::advance(buf, total);
         replaced
-    } else if body.len() <= COPY_BODY_UP_TO {
+    } else {
+        // Invariant: a body shares memory with nothing. A slice of the receive buffer, which grows to the longest frame,
+        // would keep all of it alive, and whoever limits what waits counts the bytes of bodies.
         let copied = Bytes::copy_from_slice(body);
         bytes::Buf::advance(buf, total);
         copied
-    } else {
-        bytes::Buf::advance(buf, HEADER_LEN);
-        buf.split_to(length as usize).freeze()
     };
     if kind == BodyKind::Json && !json::is_valid(&bytes) {
         return Err(Violation::NotJson);
@@ -351,6 +346,19 @@ mod tests {
             (packet.body.kind(), packet.stream, packet.end),
             (BodyKind::String, false, false)
         );
+    }
+
+    #[test]
+    fn a_body_does_not_keep_the_receive_buffer_alive() {
+        for length in [10, 100_000] {
+            let mut buf = BytesMut::with_capacity(1_000_000);
+            encode_parts(false, false, RequestId(1), &Body::buffer(vec![1; length]), &mut buf).unwrap();
+            buf.put_slice(b"the next frame");
+            let Ok(Some(Frame::Packet(packet))) = decode(&mut buf, 1_000_000) else {
+                panic!("a packet");
+            };
+            assert!(packet.body.into_bytes().is_unique(), "{length}");
+        }
     }
 
     #[test]

@@ -8,6 +8,10 @@ use serde_json::value::RawValue;
 
 use crate::{Body, BodyKind, json};
 
+/// Longest text of a peer's error that is kept, in bytes: errors are kept for as long as somebody may ask how a stream ended,
+/// and there may be thousands of streams.
+const MAX_TEXT: usize = 8 * 1024;
+
 /// An error as it travels on the wire: `{"message":…,"name":…,"stack":…}`.
 ///
 /// A handler returns one to refuse a call, and [`Error::Remote`](crate::Error::Remote) carries the one a peer answered
@@ -89,10 +93,10 @@ impl RemoteError {
     }
 
     /// Reads the body of an error reply or of an end frame that is not a plain end. Never fails: what is not an error
-    /// object becomes an opaque error, a bare string keeps its text as the message.
+    /// object becomes an opaque error, a bare string keeps its text as the message. Of each text at most 8 KiB are kept.
     pub fn from_body(body: &Body) -> Self {
         if body.kind() != BodyKind::Json {
-            let message = body.as_str().map(Box::from);
+            let message = body.as_str().map(|text| shortened(text.into()));
             return Self {
                 message,
                 name: None,
@@ -101,7 +105,7 @@ impl RemoteError {
         }
         match json::fields(body.as_bytes(), ["message", "name", "stack"]) {
             Some([message, name, stack]) => {
-                let text = |raw: Option<&RawValue>| raw.map(json::text_of);
+                let text = |raw: Option<&RawValue>| raw.map(|raw| shortened(json::text_of(raw)));
                 Self {
                     message: text(message),
                     name: text(name),
@@ -109,7 +113,7 @@ impl RemoteError {
                 }
             }
             None => Self {
-                message: json::string_of(body.as_bytes()),
+                message: json::string_of(body.as_bytes()).map(shortened),
                 name: None,
                 stack: None,
             },
@@ -138,6 +142,13 @@ impl RemoteError {
         };
         let [message, name, stack] = fields.unwrap_or_default();
         encode(&Echo { message, name, stack })
+    }
+}
+
+fn shortened(text: Box<str>) -> Box<str> {
+    match json::start(&text, MAX_TEXT) {
+        start if start.len() < text.len() => start.into(),
+        _ => text,
     }
 }
 
@@ -240,5 +251,8 @@ mod tests {
         assert!(read("{}").is_opaque());
         assert_eq!(read(r#""text""#).message(), "text");
         assert_eq!(read(r#"{"message":"a\ud800b"}"#).message(), "a\u{fffd}b");
+        let long = Body::json(format!(r#"{{"message":"{}"}}"#, "€".repeat(100_000))).unwrap();
+        let error = RemoteError::from_body(&long);
+        assert!(error.message().len() <= MAX_TEXT && error.message().starts_with("€€"));
     }
 }

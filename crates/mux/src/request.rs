@@ -6,12 +6,9 @@ use bytes::Bytes;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
+use crate::json::{MAX_QUOTE, quote};
 use crate::method::{MAX_LENGTH, MAX_PARTS};
 use crate::{Body, BodyKind, CallType, MethodName, RemoteError, json};
-
-/// Longest part of a bad request that the error answer quotes, in bytes. JavaScript quotes all of it; a limit keeps the
-/// answer to a hostile request from being as large as the request.
-const MAX_QUOTE: usize = 1024;
 
 /// A request as it arrives or leaves.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -90,8 +87,13 @@ fn parts(body: &Body) -> Result<(MethodName, Bytes, Option<&RawValue>), RemoteEr
     let Some(method) = name.and_then(|name| method_name(name.get())) else {
         return Err(refused("name should be a string or an array of strings"));
     };
-    // A slice of the body: the arguments are not copied.
-    let args = body.clone().into_bytes().slice_ref(args.get().as_bytes());
+    let args = args.get().as_bytes();
+    // A slice of the body is not copied, but keeps all of the body alive, so the body must not consist of something else.
+    let args = if args.len() < body.len() / 2 {
+        Bytes::copy_from_slice(args)
+    } else {
+        body.clone().into_bytes().slice_ref(args)
+    };
     Ok((method, args, kind))
 }
 
@@ -127,17 +129,6 @@ fn printed(body: &Body) -> Cow<'_, str> {
         BodyKind::String => Cow::Owned(serde_json::to_string(&String::from_utf8_lossy(start)).unwrap_or_default()),
         BodyKind::Buffer => Cow::Owned(json::buffer_form(start)),
     }
-}
-
-fn quote(text: &str) -> Cow<'_, str> {
-    if text.len() <= MAX_QUOTE {
-        return Cow::Borrowed(text);
-    }
-    let mut end = MAX_QUOTE;
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    Cow::Owned(format!("{}…", text.get(..end).unwrap_or_default()))
 }
 
 #[cfg(test)]
@@ -183,6 +174,14 @@ mod tests {
         assert!(message(long).len() < MAX_QUOTE + 100);
         let stream = Request::parse_stream(&Body::json(r#"{"name":["a"],"args":[]}"#).unwrap()).unwrap_err();
         assert_eq!(stream.message(), "unsupported stream type: undefined");
+    }
+
+    #[test]
+    fn short_arguments_do_not_keep_a_long_body_alive() {
+        let long = Body::json(format!(r#"{{"name":["a"],"args":[],"junk":"{}"}}"#, "x".repeat(1000))).unwrap();
+        let request = Request::parse(&long).unwrap();
+        assert_eq!(&*request.args, b"[]");
+        assert!(long.into_bytes().is_unique());
     }
 
     #[test]

@@ -44,7 +44,8 @@ impl Body {
             BodyKind::String => T::deserialize(StringBody(self.as_str().unwrap_or_default())),
             BodyKind::Json => from_json(self.as_bytes()),
         };
-        value.map_err(|error| Error::Decode(error.to_string().into()))
+        // serde quotes the value that does not fit.
+        value.map_err(|error| Error::Decode(json::quote(&error.to_string()).into()))
     }
 }
 

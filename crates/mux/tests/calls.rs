@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use futures_util::{StreamExt, TryStreamExt, future, stream};
-use handfast_mux::tokio::{Config, Driver, Incoming, Peer, Router, connection, connection_with};
+use handfast_mux::tokio::{
+    Calling, Config, Context, Driver, Incoming, Opening, Outgoing, Peer, Router, Source, connection, connection_with,
+};
 use handfast_mux::{Body, CallType, Connection, Error, Event, Limits, MethodName, Permissions, RemoteError};
 use serde_json::{Value, json};
 use testkit::mux::{api, api_and_seen};
@@ -34,6 +36,15 @@ fn remote(error: Error) -> RemoteError {
         Error::Remote(error) => error,
         other => panic!("a remote error, not {other:?}"),
     }
+}
+
+#[test]
+fn everything_may_move_between_threads() {
+    fn sync<T: Send + Sync + 'static>() {}
+    fn send<T: Send + 'static>() {}
+    sync::<(Peer, Router, Context, Error, RemoteError, Config)>();
+    sync::<(Outgoing, Source<String>, Incoming<String>, Calling<String>)>();
+    send::<(Driver<tokio::net::TcpStream>, Opening<Source<String>>)>();
 }
 
 #[tokio::test]

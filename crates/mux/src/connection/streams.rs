@@ -18,6 +18,11 @@ impl StreamId {
         super::negated(self.number)
     }
 
+    /// Whether this end opened the stream.
+    pub(super) fn is_own(self) -> bool {
+        self.number.0 < 0
+    }
+
     /// The request number on the wire, as the side that opened the stream chose it.
     pub fn request(self) -> RequestId {
         RequestId(self.number.0.wrapping_abs())

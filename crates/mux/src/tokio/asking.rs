@@ -10,10 +10,10 @@ use ::tokio::time::{Sleep, sleep};
 use bytes::Bytes;
 
 use super::Peer;
-use super::link::{Call, Link, Ticket};
+use super::link::{Call, Link, Share, Ticket};
 use crate::{Body, CallId, CallType, Error, MethodName, StreamId};
 
-/// A call on its way: the future of [`Peer::call`]. Dropping it forgets the call.
+/// A call on its way: the future of [`Peer::call`]. Cancel safe: dropping it forgets the call, whether it was sent or not.
 #[must_use = "a call is not made unless it is awaited"]
 pub struct Calling<R> {
     link: Arc<Link>,
@@ -53,7 +53,7 @@ impl<R> Calling<R> {
         link.with(|state| match stage {
             Stage::Ask(_) => {
                 if state.ended().is_none() {
-                    ready!(state.poll_room(link.config.output_buffer, ticket, cx));
+                    ready!(state.poll_room(Share::Own, link.config.output_buffer, ticket, cx));
                 }
                 let Stage::Ask(request) = std::mem::replace(stage, Stage::Over) else {
                     return Poll::Pending;
@@ -67,6 +67,7 @@ impl<R> Calling<R> {
                         waker: Some(cx.waker().clone()),
                     },
                 );
+                state.resume();
                 state.wake_driver();
                 *stage = Stage::Waiting(id);
                 Poll::Pending
@@ -172,7 +173,7 @@ impl<T> Future for Opening<T> {
         let (link, kind, request, ticket) = (&this.link, this.kind, &mut this.request, &mut this.ticket);
         let opened = ready!(link.with(|state| {
             if state.ended().is_none() {
-                ready!(state.poll_room(link.config.output_buffer, ticket, cx));
+                ready!(state.poll_room(Share::Own, link.config.output_buffer, ticket, cx));
             }
             // Polled again after its end: there is nothing to say any more.
             let Some(request) = request.take() else {

@@ -24,24 +24,31 @@ pub struct Config {
     pub permissions: Option<Permissions>,
     /// Limits of the protocol machine: body length, open calls and streams.
     pub limits: Limits,
-    /// Bytes of output that may wait before senders wait and sources are not polled, 64 KiB by default. More gives larger
-    /// writes and costs memory while the peer is slow: at most about three times this and the bodies being sent.
+    /// Bytes of output that may wait before senders wait and sources are not polled, 64 KiB by default: once for calls and
+    /// items of this end, once for answers and items that it serves. More gives larger writes and costs memory while the
+    /// peer is slow: at most about four times this and the bodies being sent. Refusals and ends of streams do not wait; when
+    /// as many of these wait as this or, if that is more, [`Limits::max_body`], the peer is not listened to any longer.
     pub output_buffer: usize,
     /// Bytes of items that may wait for the reader of one stream, 128 KiB by default; each item counts 64 bytes more than
     /// its body. Stops a peer from filling the memory through a stream that nobody reads. A reader takes all that waits at
-    /// once, so twice this can be held.
+    /// once, so twice this can be held, and the last item may be as long as [`Limits::max_body`].
+    ///
+    /// While a call of this end waits for its answer, which the peer sends behind the items, a stream may fill the buffer of
+    /// all streams instead: its reader may be the one that waits.
     pub stream_buffer: usize,
     /// Bytes of items that may wait for the readers of all streams together, 8 MiB by default. Stops a peer from doing with
     /// thousands of streams what `stream_buffer` keeps it from doing with one.
     pub connection_buffer: usize,
     /// What happens when a buffer for items is full.
     pub overflow: Overflow,
-    /// Handlers of calls with one answer that run at a time, 512 by default; more calls wait. Streams are not counted here,
-    /// see [`Limits::max_streams`].
+    /// Handlers of calls with one answer that run at a time, 512 by default; more calls wait. A handler that has finished
+    /// counts until there is room for its answer, so a peer that reads slowly can make this many answers wait: lower it where
+    /// answers are long. Streams are not counted here, see [`Limits::max_streams`].
     pub max_running_calls: usize,
-    /// Bytes of the arguments of calls that wait for their turn, 4 MiB by default; a call beyond that is answered with
-    /// `too many concurrent requests`. How many may wait is [`Limits::max_requests`].
-    pub max_waiting_bytes: usize,
+    /// Bytes of the arguments of the peer's requests, calls and streams, that run or wait for their turn, 8 MiB by default;
+    /// a request beyond that is answered with `too many concurrent requests`. Stops a peer from filling the memory with long
+    /// arguments. How many requests there may be, [`Limits::max_requests`] and [`Limits::max_streams`] say.
+    pub max_args_bytes: usize,
     /// How long a handler of a call with one answer may take, unlimited by default. Then it is dropped and the call is
     /// answered with `deadline exceeded`.
     pub handler_timeout: Option<Duration>,
@@ -55,7 +62,8 @@ pub struct Config {
     /// default.
     pub close_timeout: Duration,
     /// How long the peer may take no byte while output waits, 60 seconds by default; then the connection is cut. Stops a
-    /// peer that never reads from holding handlers and buffers.
+    /// peer that never reads from holding handlers and buffers. What counts is what the stream beneath takes, and one with a
+    /// buffer of its own may take much at a time: a Box Stream 64 KiB, so below about 1 KiB a second raise this.
     pub write_timeout: Duration,
 }
 
@@ -70,7 +78,7 @@ impl Default for Config {
             connection_buffer: 8 * 1024 * 1024,
             overflow: Overflow::default(),
             max_running_calls: 512,
-            max_waiting_bytes: 4 * 1024 * 1024,
+            max_args_bytes: 8 * 1024 * 1024,
             handler_timeout: None,
             call_timeout: None,
             half_close_timeout: Duration::from_secs(10),
@@ -86,6 +94,9 @@ impl Default for Config {
 pub enum Overflow {
     /// Stop reading the socket, which slows the peer and every other stream of the connection down, because muxrpc has no
     /// flow control of its own. If it lasts, the stream that holds most is ended with an error, so that the others live.
+    ///
+    /// A reader that pauses its own stream to read another one of the same peer to its end may thus wait for itself: give it
+    /// a `stream_buffer` that holds the rest of the first one, or read both at once.
     Pause {
         /// How long the socket may go unread because of one stream.
         at_most: Duration,

@@ -93,7 +93,8 @@ impl Context {
     }
 
     /// Resolves when the call is over: answered, aborted by the caller, past its deadline, or cut off with its connection.
-    /// The handler's own future or stream is dropped then; this is for work that it has put elsewhere.
+    /// The handler's own future or stream is dropped then, except that the future of a sink whose stream has ended goes on to
+    /// read how it ended, and counts as a stream until it is done. This is for work that a handler has put elsewhere.
     ///
     /// Cancel safe.
     pub async fn cancelled(&self) {

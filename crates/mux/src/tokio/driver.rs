@@ -1,20 +1,21 @@
 //! The future that moves bytes between a connection and the stream beneath it.
 
+mod closing;
+
 use std::collections::VecDeque;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll};
-use std::time::Duration;
 
 use ::tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
-use ::tokio::time::{Sleep, sleep};
 use bytes::{Buf, BytesMut};
 use futures_util::stream::{FuturesUnordered, StreamExt};
 
+use self::closing::{Stage, Timers, is_due};
 use super::link::Link;
-use super::serve::{CallWork, ItemsWork, SinkWork, Work, end_stream, panicked};
+use super::serve::{CallWork, Done, ItemsWork, SinkWork, Work, end_stream, panicked};
 use super::{Answer, Context, Incoming, Overflow, Service};
 use crate::{CallType, Error, Event, RemoteError, ReplyTo, Request, StreamId};
 
@@ -37,6 +38,8 @@ const STARTS_PER_TURN: usize = 128;
 /// It owns the stream beneath, reads and writes it, and runs the handlers. It resolves when the connection has ended:
 /// `Ok` after a goodbye, or when the peer left without one while nothing was open. Dropping it cuts the connection without a
 /// goodbye; everything open fails with [`Error::Aborted`].
+///
+/// It needs a tokio runtime with a timer (`enable_time`), as `#[tokio::main]` makes.
 #[must_use = "a connection does nothing unless its driver is polled"]
 pub struct Driver<S> {
     link: Arc<Link>,
@@ -48,34 +51,17 @@ pub struct Driver<S> {
     /// What is being written. Holds no memory when idle.
     output: BytesMut,
     unflushed: bool,
+    /// How writing failed. What the peer had said by then is still heard.
+    broken: Option<Error>,
     work: Option<Box<FuturesUnordered<Work>>>,
     running_calls: usize,
     running_streams: usize,
     waiting: VecDeque<(Request, ReplyTo)>,
-    waiting_bytes: usize,
+    /// Bytes of the arguments of all requests that run or wait.
+    args_bytes: usize,
     timers: Timers,
     stage: Stage,
     span: tracing::Span,
-}
-
-#[derive(Default)]
-struct Timers {
-    /// While a buffer for items is full.
-    stall: Option<Pin<Box<Sleep>>>,
-    /// While the stream beneath takes no output.
-    write: Option<Pin<Box<Sleep>>>,
-    /// While closing.
-    close: Option<Pin<Box<Sleep>>>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stage {
-    Talking,
-    /// The goodbye is on its way: what is left is written, then the stream is shut down.
-    Parting,
-    /// The stream is shut down; what the peer still says is read and dropped until it hangs up. Hanging up first would make
-    /// the system reset the connection, which can destroy our goodbye on its way.
-    Listening,
 }
 
 /// What arrived and needs foreign code, which runs without the lock.
@@ -110,11 +96,12 @@ impl<S> Driver<S> {
             read_size: READ_LEAST,
             output: BytesMut::new(),
             unflushed: false,
+            broken: None,
             work: None,
             running_calls: 0,
             running_streams: 0,
             waiting: VecDeque::new(),
-            waiting_bytes: 0,
+            args_bytes: 0,
             timers: Timers::default(),
             stage: Stage::Talking,
             span,
@@ -170,6 +157,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             // All that has arrived is worked on, and what that gives to send leaves below.
             Input::Drained => {}
             Input::End(result) => return Turn::Over(result),
+        }
+        if !progress && let Some(error) = self.broken.take_if(|_| !self.link.with(|state| state.paused)) {
+            return Turn::Over(self.end_of_input(Some(error)));
         }
         if self.stage == Stage::Talking {
             progress |= self.run_handlers(cx);
@@ -234,7 +224,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                         self.read_size = (self.read_size / READ_STEP).max(READ_LEAST);
                     }
                 }
-                Poll::Ready(Err(error)) => return Input::End(self.end_of_input(Some(error))),
+                Poll::Ready(Err(error)) => return Input::End(self.end_of_input(Some(error.into()))),
             }
         }
         Input::More
@@ -247,14 +237,20 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             return Ok((starts, More::Bytes));
         }
         let (link, input) = (&self.link, &mut self.input);
-        // Answers of this machine itself (refusals, echoed ends) are output as well: a peer that causes them without reading
-        // them is not listened to any longer.
-        let output_limit = link.config.output_buffer.saturating_mul(2);
+        // A peer that causes answers of this machine itself (refusals, echoed ends) without reading them is not listened to
+        // any longer. One body may be echoed as a whole, so as much is allowed, and honest ends that flood each other find
+        // room for the refusals of all that is under way.
+        let unasked_limit = link.config.output_buffer.max(link.config.limits.max_body as usize);
+        let talking = self.stage == Stage::Talking;
         let more = link.with(|state| {
-            if state.paused || state.connection.output_len() >= output_limit {
-                return Ok(More::Stop);
-            }
             while starts.len() < STARTS_PER_TURN {
+                if talking && state.must_wait() {
+                    state.paused = true;
+                    return Ok(More::Stop);
+                }
+                if state.connection.unasked_len() >= unasked_limit {
+                    return Ok(More::Stop);
+                }
                 let Some(event) = state.connection.receive(input)? else {
                     return Ok(More::Bytes);
                 };
@@ -267,12 +263,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                         state.add_stream(stream, reads, if reads { 2 } else { 1 });
                         starts.push(Start::Stream(stream, request));
                     }
-                    Event::Item { stream, body } => {
-                        if state.push_item(stream, body, &link.config) {
-                            state.paused = true;
-                            return Ok(More::Stop);
-                        }
-                    }
+                    Event::Item { stream, body } => state.push_item(stream, body, link.config.overflow),
                     Event::End { stream, error } => state.stream_ended(stream, error),
                     Event::Goodbye => {
                         let error = state.end_error();
@@ -280,52 +271,44 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                     }
                     Event::Quiet => {}
                 }
-                if state.connection.output_len() >= output_limit {
-                    return Ok(More::Stop);
-                }
             }
             Ok(More::Frames)
         });
         more.map(|more| (starts, more))
     }
 
-    /// The stream beneath has ended or failed.
-    fn end_of_input(&mut self, error: Option<std::io::Error>) -> Result<(), Error> {
-        let parted = self.link.with(|state| state.connection.has_parted());
-        let finished = self.link.with(|state| state.connection.finish(&self.input));
-        match (error, finished) {
-            (_, Err(error @ Error::Protocol(_))) => Err(error),
-            // After a goodbye it does not matter how the peer hangs up: JavaScript peers do it in several ways.
-            _ if parted => Ok(()),
-            (Some(error), _) => Err(error.into()),
-            (None, finished) => finished,
-        }
-    }
-
     /// Starts the handler of a request.
     fn start(&mut self, start: Start, cx: &mut TaskContext<'_>) {
+        let (Start::Call(request, _) | Start::Stream(_, request)) = &start;
+        let args = request.args.len();
+        let too_much = self.args_bytes > 0 && self.args_bytes + args > self.link.config.max_args_bytes;
+        let refusal = || RemoteError::new("too many concurrent requests");
         match start {
-            Start::Call(request, reply) => {
-                if self.running_calls < self.link.config.max_running_calls {
-                    self.start_call(request, reply, cx);
-                } else if self.waiting_bytes + request.args.len() > self.link.config.max_waiting_bytes {
-                    self.reply(reply, Err(RemoteError::new("too many concurrent requests")));
-                } else {
-                    self.waiting_bytes += request.args.len();
-                    self.waiting.push_back((request, reply));
-                }
+            Start::Call(_, reply) if too_much => {
+                self.link.with(|state| state.connection.refuse(reply, &refusal()));
             }
-            Start::Stream(id, request) => self.start_stream(id, request, cx),
+            Start::Call(request, reply) if self.running_calls < self.link.config.max_running_calls => {
+                self.start_call(request, reply, cx);
+            }
+            Start::Call(request, reply) => {
+                self.args_bytes += args;
+                self.waiting.push_back((request, reply));
+            }
+            Start::Stream(id, request) => {
+                let refusal = too_much.then(refusal);
+                self.start_stream(id, request, refusal, cx);
+            }
         }
     }
 
     fn start_call(&mut self, request: Request, reply: ReplyTo, task: &mut TaskContext<'_>) {
-        if let Err(error) = self.permit(&request) {
-            return self.reply(reply, Err(error));
-        }
+        let permitted = self.permit(&request);
         let cx = Context::new(self.link.clone(), reply.request(), request);
         let service = &self.service;
-        let answer = catch_unwind(AssertUnwindSafe(|| service.call(cx.clone())));
+        let answer = match permitted {
+            Ok(()) => catch_unwind(AssertUnwindSafe(|| service.call(cx.clone()))),
+            Err(error) => Ok(Answer::Ready(Err(error))),
+        };
         let work = match answer {
             Ok(Answer::Ready(result)) => CallWork::answered(self.link.clone(), cx, reply, result),
             Ok(Answer::Later(future)) => CallWork::new(self.link.clone(), cx, reply, future),
@@ -337,11 +320,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         self.run(Work::Call(work), task);
     }
 
-    fn start_stream(&mut self, id: StreamId, request: Request, task: &mut TaskContext<'_>) {
+    fn start_stream(
+        &mut self,
+        id: StreamId,
+        request: Request,
+        refusal: Option<RemoteError>,
+        task: &mut TaskContext<'_>,
+    ) {
         let (link, kind) = (self.link.clone(), request.kind);
         // Dropped unread, this gives up the reader's share of the stream.
         let items = (kind != CallType::Source).then(|| Incoming::new(link.clone(), id));
-        let refusal = if self.running_streams >= link.config.limits.max_streams {
+        let permitted = if let Some(refusal) = refusal {
+            Err(refusal)
+        } else if self.running_streams >= link.config.limits.max_streams {
             // Handlers may outlive their stream on the wire, so they are counted here too.
             Err(RemoteError::new("too many open streams"))
         } else {
@@ -349,7 +340,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         };
         let cx = Context::new(link.clone(), id.request(), request);
         let service = &self.service;
-        let started = refusal.and_then(|()| {
+        let started = permitted.and_then(|()| {
             let start = || match (kind, items) {
                 (CallType::Sink, Some(items)) => {
                     let future = service.sink(cx.clone(), items)?;
@@ -384,10 +375,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             .map_or(Ok(()), |permissions| permissions.check(&request.method))
     }
 
-    fn reply(&self, reply: ReplyTo, result: Result<crate::Body, RemoteError>) {
-        self.link.with(|state| state.connection.reply(reply, result.as_ref()));
-    }
-
     /// Polls the work once, and keeps it if it takes time: most answers are there at once and need no place.
     fn run(&mut self, mut work: Work, cx: &mut TaskContext<'_>) {
         if pin!(&mut work).poll(cx).is_pending() {
@@ -397,6 +384,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                 &mut self.running_streams
             };
             *running += 1;
+            self.args_bytes += work.args_len();
             self.work.get_or_insert_default().push(work);
         }
     }
@@ -405,7 +393,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         while self.running_calls < self.link.config.max_running_calls
             && let Some((request, reply)) = self.waiting.pop_front()
         {
-            self.waiting_bytes -= request.args.len();
+            self.args_bytes -= request.args.len();
             self.start_call(request, reply, cx);
         }
     }
@@ -414,10 +402,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         let mut progress = false;
         while let Some(work) = &mut self.work {
             match work.poll_next_unpin(cx) {
-                Poll::Ready(Some(was_call)) => {
+                Poll::Ready(Some(Done { was_call, args })) => {
                     progress = true;
                     self.running_calls -= usize::from(was_call);
                     self.running_streams -= usize::from(!was_call);
+                    self.args_bytes -= args;
                     self.start_waiting_calls(cx);
                 }
                 Poll::Ready(None) => self.work = None,
@@ -429,6 +418,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
 
     /// Writes what waits. `Err` is the end of the connection.
     fn transmit(&mut self, cx: &mut TaskContext<'_>) -> Result<bool, Result<(), Error>> {
+        if self.broken.is_some() {
+            return Ok(false);
+        }
         let mut progress = false;
         let blocked = loop {
             if self.output.is_empty() {
@@ -446,14 +438,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                 }
                 match Pin::new(&mut self.stream).poll_flush(cx) {
                     Poll::Ready(Ok(())) => self.unflushed = false,
-                    Poll::Ready(Err(error)) => return Err(self.end_of_input(Some(error))),
+                    Poll::Ready(Err(error)) => return Ok(self.broke(error, cx)),
                     Poll::Pending => break true,
                 }
                 break false;
             }
             match Pin::new(&mut self.stream).poll_write(cx, &self.output) {
                 Poll::Ready(Ok(0)) => {
-                    return Err(self.end_of_input(Some(std::io::ErrorKind::WriteZero.into())));
+                    return Ok(self.broke(std::io::ErrorKind::WriteZero.into(), cx));
                 }
                 Poll::Ready(Ok(count)) => {
                     progress = true;
@@ -461,7 +453,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                     self.output.advance(count);
                     self.timers.write = None;
                 }
-                Poll::Ready(Err(error)) => return Err(self.end_of_input(Some(error))),
+                Poll::Ready(Err(error)) => return Ok(self.broke(error, cx)),
                 Poll::Pending => break true,
             }
         };
@@ -473,69 +465,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         Ok(progress)
     }
 
-    /// Minds the timers and the stages of closing. `Err` is the end of the connection.
-    fn advance(&mut self, cx: &mut TaskContext<'_>) -> Result<bool, Result<(), Error>> {
-        let (paused, parted, closing) = self.link.with(|state| {
-            let connection = &state.connection;
-            (state.paused, connection.has_parted(), !connection.is_open())
-        });
-        if !paused {
-            self.timers.stall = None;
-        } else if let Overflow::Pause { at_most } = self.link.config.overflow
-            && is_due(&mut self.timers.stall, at_most, cx)
-        {
-            self.timers.stall = None;
-            self.link.with(|state| state.end_slowest_stream());
-            return Ok(true);
-        } else if self.link.config.overflow == Overflow::EndStream {
-            // All buffers together are full, and none of them alone.
-            self.link.with(|state| state.end_slowest_stream());
-            return Ok(true);
-        }
-        if !closing {
-            return Ok(false);
-        }
-        let close_timeout = self.link.config.close_timeout;
-        let due = is_due(&mut self.timers.close, close_timeout, cx);
-        match self.stage {
-            Stage::Talking if parted => {
-                self.stage = Stage::Parting;
-                self.timers.close = None;
-                self.drop_work();
-                Ok(true)
-            }
-            Stage::Talking if due => {
-                // Open work has had its time: the goodbye is said over its head.
-                self.link
-                    .with(|state| state.abort("what was open did not end within the close timeout".into()));
-                Ok(true)
-            }
-            Stage::Talking => Ok(false),
-            Stage::Parting if !self.output.is_empty() || self.unflushed => {
-                if due {
-                    Err(Err(Error::WriteStalled(close_timeout)))
-                } else {
-                    Ok(false)
-                }
-            }
-            Stage::Parting => match Pin::new(&mut self.stream).poll_shutdown(cx) {
-                Poll::Ready(Ok(())) => {
-                    self.stage = Stage::Listening;
-                    self.link.with(|state| state.paused = false);
-                    match self.link.with(|state| state.connection.failure()) {
-                        // A peer that breaks the protocol is not listened to.
-                        Some(error) => Err(Err(error)),
-                        None => Ok(true),
-                    }
-                }
-                Poll::Ready(Err(error)) => Err(self.end_of_input(Some(error))),
-                Poll::Pending if due => Err(self.end_of_input(Some(std::io::ErrorKind::TimedOut.into()))),
-                Poll::Pending => Ok(false),
-            },
-            // The goodbye is said; a peer that does not answer it in time has had its chance.
-            Stage::Listening if due => Err(self.end_of_input(None)),
-            Stage::Listening => Ok(false),
-        }
+    /// Nothing can be written any more: the connection ends once everything that has arrived is read.
+    fn broke(&mut self, error: std::io::Error, cx: &TaskContext<'_>) -> bool {
+        self.broken = Some(error.into());
+        self.output = BytesMut::new();
+        cx.waker().wake_by_ref();
+        false
     }
 
     /// Idle connections are many: they keep no buffers.
@@ -549,31 +484,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     }
 }
 
-impl<S> Driver<S> {
-    /// Handlers stop: nobody hears their answers any more.
-    fn drop_work(&mut self) {
-        self.work = None;
-        self.waiting = VecDeque::new();
-        self.waiting_bytes = 0;
-        self.running_calls = 0;
-        self.running_streams = 0;
-    }
-
-    fn finish(&mut self, result: Result<(), Error>) {
-        self.link.with(|state| state.finish(result));
-        // Only now: a handler that is dropped may look at how the connection ended.
-        self.drop_work();
-    }
-}
-
-impl<S> Drop for Driver<S> {
-    fn drop(&mut self) {
-        if self.link.with(|state| state.ended().is_none()) {
-            self.finish(Err(Error::Aborted("its driver was dropped".into())));
-        }
-    }
-}
-
 impl<S> fmt::Debug for Driver<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Driver")
@@ -581,15 +491,6 @@ impl<S> fmt::Debug for Driver<S> {
             .field("stage", &self.stage)
             .finish_non_exhaustive()
     }
-}
-
-/// Starts the timer if it does not run, and tells whether it has run out.
-fn is_due(timer: &mut Option<Pin<Box<Sleep>>>, after: Duration, cx: &mut TaskContext<'_>) -> bool {
-    timer
-        .get_or_insert_with(|| Box::pin(sleep(after)))
-        .as_mut()
-        .poll(cx)
-        .is_ready()
 }
 
 /// Why dispatching stopped.

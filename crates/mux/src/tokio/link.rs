@@ -1,6 +1,6 @@
 //! What the driver and the handles of one connection share.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context as TaskContext, Poll, Waker};
 
@@ -23,16 +23,13 @@ pub(super) struct State {
     pub(super) connection: Connection,
     pub(super) calls: HashMap<CallId, Call>,
     pub(super) streams: HashMap<StreamId, Stream>,
-    /// Cost of all items that wait for readers.
-    queued: usize,
+    backlog: Backlog,
     /// Whether the driver has stopped receiving because a buffer for items is full.
     pub(super) paused: bool,
     /// Those who wait for room in the output.
-    room: Vec<Waker>,
-    /// Counts how often there was room again.
-    room_turn: u64,
+    room: Line,
     /// Those who wait for the end of the connection.
-    finale: Vec<Waker>,
+    finale: Line,
     /// How the connection ended.
     ended: Option<Result<(), Error>>,
     /// Why this end cut the connection, for the work that was open.
@@ -51,9 +48,81 @@ enum Parking {
     Gone,
 }
 
-/// Keeps one that waits for room from standing in line twice.
+/// Those who wait for the same thing, in the order in which they came.
+///
+/// Invariant: whoever has waited longest is woken first. One that takes much at a time would otherwise be back in front of
+/// all the others each time, and they would wait for ever.
 #[derive(Debug, Default)]
-pub(super) struct Ticket(Option<(u64, Waker)>);
+struct Line {
+    next: u64,
+    waiting: BTreeMap<u64, Waker>,
+}
+
+/// A place in a line. It is kept until what was waited for is had, also by one that was woken and came too late.
+#[derive(Debug, Default)]
+pub(super) struct Ticket(Option<u64>);
+
+impl Line {
+    fn stand(&mut self, ticket: &mut Ticket, cx: &TaskContext<'_>) {
+        let place = *ticket.0.get_or_insert(self.next);
+        self.next = self.next.max(place.wrapping_add(1));
+        // A future may have moved to another task since it last stood in line.
+        self.waiting.insert(place, cx.waker().clone());
+    }
+
+    fn leave(&mut self, ticket: &mut Ticket) {
+        if let Some(place) = ticket.0.take() {
+            self.waiting.remove(&place);
+        }
+    }
+
+    /// All who stand here, the first one first.
+    fn dismiss(&mut self) -> impl Iterator<Item = Waker> + use<> {
+        std::mem::take(&mut self.waiting).into_values()
+    }
+}
+
+/// A share of the output. Handlers run inside the driver and would otherwise take all the room that is made before any task
+/// outside has been woken.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Share {
+    /// Calls of this end, and items of streams that it has opened.
+    Own,
+    /// Answers to the peer, and items of streams that it has opened.
+    Served,
+}
+
+/// What waits for the readers of all streams together.
+#[derive(Debug)]
+struct Backlog {
+    /// Cost of all items.
+    queued: usize,
+    /// Streams whose own buffer is full.
+    full: usize,
+    stream_limit: usize,
+    total_limit: usize,
+}
+
+impl Backlog {
+    fn add(&mut self, stream: &mut Stream, body: Body) {
+        let cost = body.len() + ITEM_OVERHEAD;
+        stream.queue.push_back(body);
+        stream.cost += cost;
+        self.queued += cost;
+        if !stream.full && stream.cost >= self.stream_limit {
+            stream.full = true;
+            self.full += 1;
+        }
+    }
+
+    /// The items of a stream have been taken, or will never be.
+    fn clear(&mut self, stream: &mut Stream) {
+        self.queued = self.queued.saturating_sub(std::mem::take(&mut stream.cost));
+        if std::mem::take(&mut stream.full) {
+            self.full = self.full.saturating_sub(1);
+        }
+    }
+}
 
 /// A call of this end that waits for its answer.
 #[derive(Debug, Default)]
@@ -67,6 +136,8 @@ pub(super) struct Call {
 pub(super) struct Stream {
     queue: VecDeque<Body>,
     cost: usize,
+    /// Its buffer is full, and counted as such.
+    full: bool,
     /// How the peer's side ended.
     end: Option<Result<(), Error>>,
     /// The handler must stop.
@@ -88,11 +159,15 @@ impl Link {
             connection: Connection::new(config.limits),
             calls: HashMap::new(),
             streams: HashMap::new(),
-            queued: 0,
+            backlog: Backlog {
+                queued: 0,
+                full: 0,
+                stream_limit: config.stream_buffer,
+                total_limit: config.connection_buffer,
+            },
             paused: false,
-            room: Vec::new(),
-            room_turn: 0,
-            finale: Vec::new(),
+            room: Line::default(),
+            finale: Line::default(),
             ended: None,
             abort_reason: None,
             driver: Parking::Running { again: false },
@@ -192,35 +267,42 @@ impl State {
     }
 
     /// Waits for room in the output. `ticket` belongs to the one that waits.
-    pub(super) fn poll_room(&mut self, limit: usize, ticket: &mut Ticket, cx: &mut TaskContext<'_>) -> Poll<()> {
-        if self.connection.output_len() < limit {
+    pub(super) fn poll_room(
+        &mut self,
+        share: Share,
+        limit: usize,
+        ticket: &mut Ticket,
+        cx: &mut TaskContext<'_>,
+    ) -> Poll<()> {
+        let own = self.connection.own_len();
+        let taken = match share {
+            Share::Own => own,
+            Share::Served => self.connection.output_len() - own,
+        };
+        if taken < limit {
+            self.room.leave(ticket);
             return Poll::Ready(());
         }
-        // A future may have moved to another task since it last stood in line.
-        let in_line =
-            matches!(&ticket.0, Some((turn, waker)) if *turn == self.room_turn && waker.will_wake(cx.waker()));
-        if !in_line && !self.room.last().is_some_and(|last| last.will_wake(cx.waker())) {
-            self.room.push(cx.waker().clone());
-            ticket.0 = Some((self.room_turn, cx.waker().clone()));
-        }
+        self.room.stand(ticket, cx);
         Poll::Pending
     }
 
     /// Output has been taken: those who wait for room may go on.
     pub(super) fn made_room(&mut self) {
-        self.room_turn = self.room_turn.wrapping_add(1);
-        let room = std::mem::take(&mut self.room);
-        self.wakes.extend(room);
+        self.wakes.extend(self.room.dismiss());
     }
 
-    pub(super) fn poll_ended(&mut self, cx: &mut TaskContext<'_>) -> Poll<Result<(), Error>> {
+    pub(super) fn poll_ended(&mut self, ticket: &mut Ticket, cx: &mut TaskContext<'_>) -> Poll<Result<(), Error>> {
         if let Some(ended) = &self.ended {
             return Poll::Ready(ended.clone());
         }
-        if !self.finale.iter().any(|waker| waker.will_wake(cx.waker())) {
-            self.finale.push(cx.waker().clone());
-        }
+        self.finale.stand(ticket, cx);
         Poll::Pending
+    }
+
+    /// Somebody no longer waits for the end.
+    pub(super) fn forget_ended(&mut self, ticket: &mut Ticket) {
+        self.finale.leave(ticket);
     }
 
     /// A call was answered.
@@ -259,12 +341,12 @@ impl State {
         };
         stream.holders = stream.holders.saturating_sub(1);
         if stream.holders == 0 {
-            self.queued = self.queued.saturating_sub(stream.cost);
+            self.backlog.clear(stream);
             self.streams.remove(&id);
             if self.streams.is_empty() && self.streams.capacity() > 64 {
                 self.streams = HashMap::new();
             }
-            self.unpause();
+            self.resume();
         }
     }
 
@@ -274,32 +356,35 @@ impl State {
             stream.has_reader = false;
             stream.reader = None;
             stream.queue = VecDeque::new();
-            self.queued = self.queued.saturating_sub(std::mem::take(&mut stream.cost));
+            self.backlog.clear(stream);
         }
-        self.unpause();
+        self.resume();
     }
 
-    /// An item has arrived. Returns whether a buffer is full now.
-    pub(super) fn push_item(&mut self, id: StreamId, body: Body, config: &Config) -> bool {
+    /// An item has arrived.
+    pub(super) fn push_item(&mut self, id: StreamId, body: Body, overflow: Overflow) {
         let Some(stream) = self
             .streams
             .get_mut(&id)
             .filter(|stream| stream.has_reader && stream.end.is_none())
         else {
-            return false;
+            return;
         };
-        let cost = body.len() + ITEM_OVERHEAD;
-        stream.queue.push_back(body);
-        stream.cost += cost;
-        self.queued += cost;
-        let waker = stream.reader.take();
-        let full = stream.cost >= config.stream_buffer;
+        self.backlog.add(stream, body);
+        let (waker, full) = (stream.reader.take(), stream.full);
         self.wake(waker);
-        if full && config.overflow == Overflow::EndStream {
+        if full && overflow == Overflow::EndStream {
             self.end_slow_stream(id);
-            return false;
         }
-        full || self.queued >= config.connection_buffer
+    }
+
+    /// Whether the peer must wait because a buffer for items is full.
+    ///
+    /// While a call of this end is open, only the buffer of all streams together counts: the reader of the full stream may
+    /// be the one that waits for the answer, which stands behind the items.
+    pub(super) fn must_wait(&self) -> bool {
+        let Backlog { queued, full, .. } = self.backlog;
+        (full > 0 && !self.connection.awaits_answers()) || queued >= self.backlog.total_limit
     }
 
     /// Takes all items that wait, into `batch`, which must be empty. `None` is the end of the stream.
@@ -323,13 +408,16 @@ impl State {
             };
         }
         std::mem::swap(&mut stream.queue, batch);
-        self.queued = self.queued.saturating_sub(std::mem::take(&mut stream.cost));
-        self.unpause();
+        self.backlog.clear(stream);
+        self.resume();
         Poll::Ready(Ok(()))
     }
 
-    fn unpause(&mut self) {
-        if std::mem::take(&mut self.paused) {
+    /// Something has changed that may let the driver receive again.
+    pub(super) fn resume(&mut self) {
+        // Invariant: a buffer that is full gets nothing more, so it is not enough that some other buffer was emptied.
+        if self.paused && !self.must_wait() {
+            self.paused = false;
             self.wake_driver = true;
         }
     }
@@ -358,7 +446,7 @@ impl State {
         if let Some(id) = slowest {
             self.end_slow_stream(id);
         }
-        self.unpause();
+        self.resume();
     }
 
     fn end_slow_stream(&mut self, id: StreamId) {
@@ -369,7 +457,7 @@ impl State {
             stream.end = Some(Err(Error::ReaderTooSlow));
             stream.cancelled = true;
             stream.queue = VecDeque::new();
-            self.queued = self.queued.saturating_sub(std::mem::take(&mut stream.cost));
+            self.backlog.clear(stream);
             let (reader, writer) = (stream.reader.take(), stream.writer.take());
             self.wake(reader);
             self.wake(writer);
@@ -443,12 +531,11 @@ impl State {
         self.connection.take_output();
         self.driver = Parking::Gone;
         self.fail_work(&error);
-        let finale = std::mem::take(&mut self.finale);
-        self.wakes.extend(finale);
+        self.wakes.extend(self.finale.dismiss());
     }
 
     /// Bytes of items that wait for readers, with their overhead.
     pub(super) fn queued(&self) -> usize {
-        self.queued
+        self.backlog.queued
     }
 }

@@ -5,7 +5,7 @@ use std::task::Poll;
 
 use serde::Serialize;
 
-use super::link::{Link, Ticket};
+use super::link::{Link, Share, Ticket};
 use crate::{Body, Error, RemoteError, StreamId};
 
 /// The sending side of a sink or duplex that this end called.
@@ -44,7 +44,7 @@ impl Outgoing {
         self.send_body(body?).await
     }
 
-    /// [`send`](Self::send) of a raw body.
+    /// [`send`](Self::send) of a raw body, and as cancel safe.
     ///
     /// # Errors
     /// As [`send`](Self::send).
@@ -57,7 +57,7 @@ impl Outgoing {
                     Some(Ok(())) => return Poll::Ready(Err(Error::StreamEnded)),
                     None => {}
                 }
-                std::task::ready!(state.poll_room(link.config.output_buffer, ticket, cx));
+                std::task::ready!(state.poll_room(Share::Own, link.config.output_buffer, ticket, cx));
                 state.wake_driver();
                 Poll::Ready(state.connection.send(id, &body))
             })
@@ -71,7 +71,7 @@ impl Outgoing {
     ///
     /// # Errors
     /// The error with which the peer ended the stream, or that of the connection.
-    pub async fn ended(&self) -> Result<(), Error> {
+    pub async fn ended(&mut self) -> Result<(), Error> {
         std::future::poll_fn(|cx| self.link.with(|state| state.poll_stream_end(self.id, cx))).await
     }
 
@@ -97,7 +97,8 @@ impl Outgoing {
     /// [`end`](Self::end)s this side and waits until the peer has ended its own: for a peer of this crate that is when the
     /// handler has finished, for a JavaScript one when the end has arrived. Of a duplex, go on reading meanwhile.
     ///
-    /// Dropping the future does not take the end back.
+    /// Cancel safe in that the end is said when the future is first polled and dropping it does not take that back; dropped
+    /// before, it gives up like the stream itself.
     ///
     /// # Errors
     /// The error with which the peer ended the stream, or that of the connection.

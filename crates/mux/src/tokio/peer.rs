@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::asking::{Calling, Opening};
-use super::link::Link;
+use super::link::{Link, Ticket};
 use super::{Outgoing, Source};
 use crate::{Body, CallType, Error, MethodName, args_to_json};
 
@@ -49,8 +49,8 @@ impl Peer {
 
     /// Calls a method that has one answer.
     ///
-    /// Nothing is sent before the future is first polled. Dropping it forgets the call: the peer cannot be told, and its
-    /// answer is ignored.
+    /// Nothing is sent before the future is first polled. Cancel safe: dropping it forgets the call. The peer cannot be told,
+    /// and its answer is ignored.
     ///
     /// # Errors
     /// [`Error::Remote`] with the peer's error, [`Error::Decode`] if the answer is not an `R`, [`Error::Encode`] and
@@ -121,10 +121,14 @@ impl Peer {
         Opening::new(self, request, CallType::Duplex, make)
     }
 
-    /// Closes gracefully: takes no new work of this end, waits until what is open has ended, says goodbye, and waits for the
-    /// peer's goodbye. Whatever is not done within [`Config::close_timeout`](super::Config::close_timeout) is cut.
+    /// Closes gracefully: takes no new work of this end, waits until its calls are answered and the streams of both ends have
+    /// ended, says goodbye, and waits for the peer's goodbye. Whatever is not done within
+    /// [`Config::close_timeout`](super::Config::close_timeout) is cut.
     ///
-    /// The driver does the work; dropping this future does not stop it.
+    /// As in JavaScript, it does not wait for handlers that still work on calls of the peer: these calls fail there with
+    /// `unexpected end of parent stream`. An item that has arrived is still delivered to its reader.
+    ///
+    /// Cancel safe: the driver does the work, and dropping this future does not stop it.
     ///
     /// # Errors
     /// How the connection ended, if not cleanly.
@@ -149,7 +153,15 @@ impl Peer {
     /// # Errors
     /// How it ended, if not cleanly.
     pub async fn closed(&self) -> Result<(), Error> {
-        std::future::poll_fn(|cx| self.link.with(|state| state.poll_ended(cx))).await
+        let mut waiting = Waiting {
+            link: &self.link,
+            ticket: Ticket::default(),
+        };
+        std::future::poll_fn(move |cx| {
+            let Waiting { link, ticket } = &mut waiting;
+            link.with(|state| state.poll_ended(ticket, cx))
+        })
+        .await
     }
 
     /// Whether the connection has ended or is closing, so that calls fail.
@@ -168,6 +180,18 @@ impl fmt::Debug for Peer {
         f.debug_struct("Peer")
             .field("key", &self.link.config.peer)
             .finish_non_exhaustive()
+    }
+}
+
+/// One that waits for the end, until it is dropped: connections may outlive many who waited for their end in vain.
+struct Waiting<'a> {
+    link: &'a Link,
+    ticket: Ticket,
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.link.with(|state| state.forget_ended(&mut self.ticket));
     }
 }
 

@@ -9,7 +9,7 @@ use ::tokio::time::{Sleep, sleep};
 use futures_util::future::BoxFuture;
 
 use super::Context;
-use super::link::{Link, Ticket};
+use super::link::{Link, Share, Ticket};
 use super::service::{Consumption, Items};
 use crate::{Body, RemoteError, ReplyTo, StreamId};
 
@@ -28,26 +28,43 @@ impl Work {
     pub(super) fn is_call(&self) -> bool {
         matches!(self, Self::Call(_))
     }
+
+    /// Bytes of the arguments that it holds.
+    pub(super) fn args_len(&self) -> usize {
+        self.scope().cx.raw_args().len()
+    }
+
+    fn scope(&self) -> &Scope {
+        match self {
+            Self::Call(work) => &work.scope,
+            Self::Items(work) => &work.scope,
+            Self::Sink(work) => &work.scope,
+        }
+    }
+}
+
+/// What a handler counted for that has finished.
+pub(super) struct Done {
+    pub(super) was_call: bool,
+    pub(super) args: usize,
 }
 
 impl Future for Work {
-    /// Whether it was a call.
-    type Output = bool;
+    type Output = Done;
 
-    fn poll(self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<bool> {
+    fn poll(self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Done> {
         let work = self.get_mut();
-        let span = match work {
-            Self::Call(work) => &work.scope.span,
-            Self::Items(work) => &work.scope.span,
-            Self::Sink(work) => &work.scope.span,
-        };
-        let span = span.clone();
+        let span = work.scope().span.clone();
         let _entered = span.enter();
-        match work {
-            Self::Call(work) => work.poll(cx).map(|()| true),
-            Self::Items(work) => work.poll(cx).map(|()| false),
-            Self::Sink(work) => work.poll(cx).map(|()| false),
-        }
+        let done = match work {
+            Self::Call(work) => work.poll(cx),
+            Self::Items(work) => work.poll(cx),
+            Self::Sink(work) => work.poll(cx),
+        };
+        done.map(|()| Done {
+            was_call: work.is_call(),
+            args: work.args_len(),
+        })
     }
 }
 
@@ -141,7 +158,7 @@ impl CallWork {
         }
         let (link, ticket, answer) = (&self.link, &mut self.ticket, &mut self.answer);
         link.with(|state| {
-            ready!(state.poll_room(link.config.output_buffer, ticket, cx));
+            ready!(state.poll_room(Share::Served, link.config.output_buffer, ticket, cx));
             if let Some((reply, Some(result))) = answer.take() {
                 state.connection.reply(reply, result.as_ref());
                 state.wake_driver();
@@ -209,7 +226,7 @@ impl ItemsWork {
                 return Poll::Ready(Err(()));
             }
             lingering = half_closed;
-            ready!(state.poll_room(link.config.output_buffer, ticket, cx));
+            ready!(state.poll_room(Share::Served, link.config.output_buffer, ticket, cx));
             if let Some(body) = next.take() {
                 state.wake_driver();
                 if let Err(error) = state.connection.send(id, &body) {
