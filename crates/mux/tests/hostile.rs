@@ -332,6 +332,37 @@ async fn frames_that_are_answered_at_once_do_not_pile_up_output_for_a_peer_that_
 }
 
 #[tokio::test(start_paused = true)]
+async fn calls_do_not_start_while_the_peer_does_not_read_the_answers_to_others() {
+    let started = Arc::new(AtomicUsize::new(0));
+    let counter = started.clone();
+    let api = api().call("large", move |_cx, ()| {
+        counter.fetch_add(1, Ordering::Relaxed);
+        async { Ok("x".repeat(100_000)) }
+    });
+    let mut config = Config::default();
+    config.write_timeout = Duration::from_secs(1_000_000);
+    let mut victim = victim_with(api, config);
+    for request in 1..=200 {
+        victim.send(&call(request, "large", "[]")).await;
+    }
+    tokio::time::sleep(Duration::from_secs(1000)).await;
+    let before = started.load(Ordering::Relaxed);
+    assert!(
+        (1..10).contains(&before),
+        "{before} answers were made for a peer that reads none"
+    );
+    for request in 1..=200 {
+        let (_, answered, body) = victim.next().await;
+        assert_eq!((answered, body.len()), (-request, 100_000));
+    }
+    assert_eq!(
+        started.load(Ordering::Relaxed),
+        200,
+        "reading makes them all start, in their order"
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn too_many_calls_wait_and_then_are_refused() {
     let running = Arc::new(AtomicUsize::new(0));
     let count = running.clone();

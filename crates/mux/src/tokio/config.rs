@@ -41,8 +41,9 @@ pub struct Config {
     pub connection_buffer: usize,
     /// What happens when a buffer for items is full.
     pub overflow: Overflow,
-    /// Handlers of calls with one answer that run at a time, 512 by default; more calls wait. A handler that has finished
-    /// counts until there is room for its answer, so a peer that reads slowly can make this many answers wait: lower it where
+    /// Handlers of calls with one answer that run at a time, 512 by default; more calls wait. None starts while earlier
+    /// answers fill the output, and a handler that has finished counts until there is room for its answer: a peer that does
+    /// not read can make at most this many answers wait, if all were started before the first was ready. Lower it where
     /// answers are long. Streams are not counted here, see [`Limits::max_streams`].
     pub max_running_calls: usize,
     /// Bytes of the arguments of the peer's requests, calls and streams, that run or wait for their turn, 8 MiB by default;

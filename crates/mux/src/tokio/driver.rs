@@ -14,7 +14,7 @@ use bytes::{Buf, BytesMut};
 use futures_util::stream::{FuturesUnordered, StreamExt};
 
 use self::closing::{Stage, Timers, is_due};
-use super::link::Link;
+use super::link::{Link, Share};
 use super::serve::{CallWork, Done, ItemsWork, SinkWork, Work, end_stream, panicked};
 use super::{Answer, Context, Incoming, Overflow, Service};
 use crate::{CallType, Error, Event, RemoteError, ReplyTo, Request, StreamId};
@@ -165,8 +165,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             progress |= self.run_handlers(cx);
         }
         match self.transmit(cx) {
-            // Whoever waits for room is woken; only reading has to be tried again here.
-            Ok(wrote) => progress |= wrote && held,
+            // Handlers that wait for room are woken; reading and calls that have not started are tried again here.
+            Ok(wrote) => progress |= wrote && (held || !self.waiting.is_empty()),
             Err(result) => return Turn::Over(result),
         }
         match self.advance(cx) {
@@ -287,7 +287,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             Start::Call(_, reply) if too_much => {
                 self.link.with(|state| state.connection.refuse(reply, &refusal()));
             }
-            Start::Call(request, reply) if self.running_calls < self.link.config.max_running_calls => {
+            Start::Call(request, reply) if self.waiting.is_empty() && self.may_start_call() => {
                 self.start_call(request, reply, cx);
             }
             Start::Call(request, reply) => {
@@ -389,8 +389,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         }
     }
 
+    /// Whether a call may start: its answer must not have to wait in memory behind those that the peer does not read.
+    fn may_start_call(&self) -> bool {
+        let config = &self.link.config;
+        self.running_calls < config.max_running_calls
+            && self
+                .link
+                .with(|state| state.has_room(Share::Served, config.output_buffer))
+    }
+
     fn start_waiting_calls(&mut self, cx: &mut TaskContext<'_>) {
-        while self.running_calls < self.link.config.max_running_calls
+        while !self.waiting.is_empty()
+            && self.may_start_call()
             && let Some((request, reply)) = self.waiting.pop_front()
         {
             self.args_bytes -= request.args.len();
@@ -400,6 +410,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
 
     fn run_handlers(&mut self, cx: &mut TaskContext<'_>) -> bool {
         let mut progress = false;
+        self.start_waiting_calls(cx);
         while let Some(work) = &mut self.work {
             match work.poll_next_unpin(cx) {
                 Poll::Ready(Some(Done { was_call, args })) => {

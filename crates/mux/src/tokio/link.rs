@@ -274,17 +274,22 @@ impl State {
         ticket: &mut Ticket,
         cx: &mut TaskContext<'_>,
     ) -> Poll<()> {
-        let own = self.connection.own_len();
-        let taken = match share {
-            Share::Own => own,
-            Share::Served => self.connection.output_len() - own,
-        };
-        if taken < limit {
+        if self.has_room(share, limit) {
             self.room.leave(ticket);
             return Poll::Ready(());
         }
         self.room.stand(ticket, cx);
         Poll::Pending
+    }
+
+    /// Whether less than `limit` bytes of this share wait in the output.
+    pub(super) fn has_room(&self, share: Share, limit: usize) -> bool {
+        let own = self.connection.own_len();
+        let taken = match share {
+            Share::Own => own,
+            Share::Served => self.connection.output_len() - own,
+        };
+        taken < limit
     }
 
     /// Output has been taken: those who wait for room may go on.
