@@ -6,7 +6,7 @@ use std::{
     io::{BufRead, BufReader, Read, Write},
     os::unix::fs::PermissionsExt,
     path::Path,
-    process::{Child, Command, Output, Stdio},
+    process::{Child, ChildStderr, Command, Output, Stdio},
 };
 use tempfile::TempDir;
 
@@ -374,12 +374,11 @@ fn strangers_that_hold_every_place_at_the_door_do_not_keep_honest_peers_out() {
     drop(held);
 }
 
-#[test]
-fn pipe_carries_bytes_both_ways_and_ends_when_both_have_ended() {
-    let dir = initialised();
-    let big: Vec<u8> = (0..1_000_000u32).flat_map(|i| i.to_le_bytes()).collect();
-    let mut listening = program(dir.path())
+/// A running `handfast pipe --listen` with these further arguments, what it says on stderr, and its address.
+fn pipe_listening(dir: &Path, further: &[&str]) -> (Child, BufReader<ChildStderr>, String) {
+    let mut listening = program(dir)
         .args(["pipe", "--listen", "net:127.0.0.1:0", "--network", NETWORK])
+        .args(further)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -389,6 +388,14 @@ fn pipe_carries_bytes_both_ways_and_ends_when_both_have_ended() {
     let mut line = String::new();
     said.read_line(&mut line).unwrap();
     let address = line.trim().strip_prefix("listening ").unwrap().to_owned();
+    (listening, said, address)
+}
+
+#[test]
+fn pipe_carries_bytes_both_ways_and_ends_when_both_have_ended() {
+    let dir = initialised();
+    let big: Vec<u8> = (0..1_000_000u32).flat_map(|i| i.to_le_bytes()).collect();
+    let (mut listening, _said, address) = pipe_listening(dir.path(), &[]);
     let mut input = listening.stdin.take().unwrap();
     input.write_all(b"from the listener").unwrap();
     drop(input);
@@ -408,25 +415,7 @@ fn pipe_carries_bytes_both_ways_and_ends_when_both_have_ended() {
 fn pipe_lets_in_only_whom_it_is_told_to_and_reports_a_cut() {
     let dir = initialised();
     let id = printed(&run(dir.path(), &["id"]), 0);
-    let mut listening = program(dir.path())
-        .args([
-            "pipe",
-            "--listen",
-            "net:127.0.0.1:0",
-            "--network",
-            NETWORK,
-            "--allow",
-            id.trim(),
-        ])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut said = BufReader::new(listening.stderr.take().unwrap());
-    let mut line = String::new();
-    said.read_line(&mut line).unwrap();
-    let address = line.trim().strip_prefix("listening ").unwrap().to_owned();
+    let (mut listening, mut said, address) = pipe_listening(dir.path(), &["--allow", id.trim()]);
 
     let stranger = run(dir.path(), &["pipe", &address, "--network", NETWORK, "--anonymous"]);
     printed(&stranger, 3);

@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures_util::{StreamExt, TryStreamExt};
 use handfast_mux::tokio::{Config, Peer, Router, connection, connection_with};
 use handfast_mux::{Error, RemoteError};
-use testkit::mux::api;
+use testkit::mux::{api, frame};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -35,17 +35,6 @@ fn pair() -> (Side, Side) {
 fn raw(api: Router) -> (Side, DuplexStream) {
     let (left, right) = tokio::io::duplex(64 * 1024);
     (side(left, api), right)
-}
-
-fn frame(flags: u8, request: i32, body: &str) -> Vec<u8> {
-    let length = u32::try_from(body.len()).unwrap();
-    [
-        &[flags][..],
-        &length.to_be_bytes(),
-        &request.to_be_bytes(),
-        body.as_bytes(),
-    ]
-    .concat()
 }
 
 #[tokio::test(start_paused = true)]

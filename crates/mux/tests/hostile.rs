@@ -9,7 +9,7 @@ use futures_util::{StreamExt, stream};
 use handfast_mux::tokio::{Config, Incoming, Overflow, Peer, Router, connection_with};
 use handfast_mux::{Error, RemoteError, Violation};
 use serde_json::Value;
-use testkit::mux::api;
+use testkit::mux::{api, frame};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::task::JoinHandle;
 
@@ -35,17 +35,6 @@ fn victim_with(api: Router, config: Config) -> Victim {
 
 fn victim(api: Router) -> Victim {
     victim_with(api, Config::default())
-}
-
-fn frame(flags: u8, request: i32, body: &str) -> Vec<u8> {
-    let length = u32::try_from(body.len()).unwrap();
-    [
-        &[flags][..],
-        &length.to_be_bytes(),
-        &request.to_be_bytes(),
-        body.as_bytes(),
-    ]
-    .concat()
 }
 
 fn call(request: i32, method: &str, args: &str) -> Vec<u8> {

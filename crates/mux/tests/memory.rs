@@ -6,6 +6,7 @@ use futures_util::stream;
 use handfast_mux::tokio::{Config, Incoming, Router, connection_with};
 use serde_json::Value;
 use std::time::Duration;
+use testkit::mux::frame;
 use tokio::io::{AsyncWriteExt, DuplexStream, duplex};
 
 /// So many victims that what one holds stands out of the noise.
@@ -19,11 +20,6 @@ const BOUND: usize = 512 * 1024;
 fn resident() -> usize {
     let statm = std::fs::read_to_string("/proc/self/statm").unwrap();
     statm.split_whitespace().nth(1).unwrap().parse::<usize>().unwrap() * 4096
-}
-
-fn frame(flags: u8, request: i32, body: &str) -> Vec<u8> {
-    let length = u32::try_from(body.len()).unwrap().to_be_bytes();
-    [&[flags][..], &length, &request.to_be_bytes(), body.as_bytes()].concat()
 }
 
 fn open(method: &str, kind: &str) -> Vec<u8> {

@@ -12,22 +12,11 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use handfast_mux::tokio::{Config, Incoming, Peer, Router, Source, connection, connection_with};
 use handfast_mux::{Error, RemoteError};
 use serde_json::Value;
-use testkit::mux::api;
+use testkit::mux::{api, frame};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 
 /// What the pipe between the ends holds, in bytes.
 const PIPE: usize = 16 * 1024;
-
-fn frame(flags: u8, request: i32, body: &str) -> Vec<u8> {
-    let length = u32::try_from(body.len()).unwrap();
-    [
-        &[flags][..],
-        &length.to_be_bytes(),
-        &request.to_be_bytes(),
-        body.as_bytes(),
-    ]
-    .concat()
-}
 
 fn open(request: i32, method: &str, kind: &str) -> Vec<u8> {
     frame(

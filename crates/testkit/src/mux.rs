@@ -13,6 +13,14 @@ use serde_json::{Value, json};
 /// What the sinks of the [`api`] saw last: `{"err":null,"ary":[…]}`, as the JavaScript peers report it.
 pub type Seen = Arc<Mutex<Value>>;
 
+/// A packet as it travels: flags, length, request number, body.
+pub fn frame(flags: u8, request: i32, body: &str) -> Vec<u8> {
+    let length = u32::try_from(body.len())
+        .expect("a body of less than 4 GiB")
+        .to_be_bytes();
+    [&[flags][..], &length, &request.to_be_bytes(), body.as_bytes()].concat()
+}
+
 /// The router, in the order of the recorded manifest.
 pub fn api() -> Router {
     api_and_seen().0

@@ -1,7 +1,8 @@
 //! docs/src/benchmarks.md: the prose is written by hand, the figures between the markers by `cargo xtask bench --write`.
 
+use super::Figures;
 use super::table::{Row, median, render};
-use super::{Figures, programs::root};
+use crate::shell::root;
 use anyhow::{Context, Result};
 use std::fmt::Write;
 use std::process::Command;

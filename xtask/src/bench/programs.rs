@@ -1,6 +1,8 @@
 //! The programs that measure: how they are built and run.
 
 use super::Section;
+use crate::interop::node;
+use crate::shell::root;
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
@@ -24,18 +26,12 @@ pub(super) struct Programs {
     pub(super) versions: Vec<(&'static str, String)>,
 }
 
-/// The root of the project.
-pub(super) fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
-}
-
 impl Programs {
     /// Builds all of them in release, and checks that the JavaScript packages are there.
     pub(super) fn build(sections: &[Section]) -> Result<Self> {
         let peers = root().join("xtask/peers");
-        let modules = peers.join("core/node_modules");
-        if sections.iter().any(|section| *section != Section::Memory) && !modules.exists() {
-            bail!("the JavaScript peers are not installed: run `npm ci` in xtask/peers/core");
+        if sections.iter().any(|section| *section != Section::Memory) {
+            node::install(&["core"])?;
         }
         let ours = build(&root().join("xtask/bench"), None)?;
         // Other workspaces, so they keep their artefacts apart; they share a directory because that saves building twice.
