@@ -38,11 +38,8 @@ pub(crate) enum Command {
     Init,
     /// Print the identity's public id
     Id,
-    /// Serve example methods of every kind to whoever shakes hands
     Serve(Serve),
-    /// Call a method of a peer and print what it answers, one JSON value a line
     Call(Call),
-    /// Connect stdin and stdout to a peer: an authenticated, encrypted netcat
     Pipe(Pipe),
     /// See two nodes on this machine meet, talk, and turn a stranger away
     Demo,
@@ -80,7 +77,7 @@ pub(crate) struct Call {
     pub(crate) method: String,
 
     /// The arguments, each a JSON value: 5, '"text"', '{"live":true}'
-    #[arg(value_name = "JSON")]
+    #[arg(value_name = "JSON", allow_negative_numbers = true)]
     pub(crate) arguments: Vec<String>,
 
     /// The kind of the method, if it is known
@@ -217,6 +214,18 @@ mod tests {
         for line in [["handfast", "--dir", "/x", "id"], ["handfast", "id", "--dir", "/x"]] {
             assert_eq!(Args::try_parse_from(line).unwrap().dir, Some("/x".into()));
         }
+    }
+
+    #[test]
+    fn negative_numbers_are_arguments_and_options_may_follow_them() {
+        let key = "U5GvOKP/YUza9k53DSXxT0mk3PIrnyAmessvNfZl5E0=";
+        let address = format!("net:127.0.0.1:1~shs:{key}");
+        let line = ["handfast", "call", &address, "add", "-1", "-2.5", "--type", "sync"];
+        let Command::Call(call) = Args::try_parse_from(line).unwrap().command else {
+            panic!("a call")
+        };
+        assert_eq!(call.arguments, ["-1", "-2.5"]);
+        assert!(call.kind.is_some());
     }
 
     #[test]

@@ -475,7 +475,11 @@ fn help_teaches() {
     ] {
         assert!(help.contains(word), "{word} is missing: {help}");
     }
-    assert!(printed(&run(dir.path(), &["call", "--help"]), 0).contains("handfast call ADDRESS count 5"));
+    let help = printed(&run(dir.path(), &["call", "--help"]), 0);
+    assert!(
+        help.contains("handfast call ADDRESS count 5") && help.contains("is asked of the peer's manifest"),
+        "{help}"
+    );
 }
 
 #[test]
