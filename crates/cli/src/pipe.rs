@@ -13,11 +13,11 @@ use futures_util::{StreamExt, stream::FuturesUnordered};
 use handfast_boxstream::tokio::BoxStream;
 use std::time::Duration;
 use tokio::{
-    io::{AsyncRead, AsyncWrite, AsyncWriteExt, copy_buf},
+    io::{AsyncRead, AsyncWrite, AsyncWriteExt, BufReader, copy_buf},
     net::TcpListener,
 };
 
-/// What stdin gives at once at most: as much as the record layer seals for one system call.
+/// What stdin gives and stdout takes at once at most: as much as the record layer seals or opens for one system call.
 const CHUNK: usize = 64 * 1024;
 
 /// How long to wait after a connection could not be accepted.
@@ -89,12 +89,14 @@ async fn transfer(
     // What travels here is not muxrpc, so a stream that ends without a goodbye was cut, whatever its last bytes are.
     let (mut reader, mut writer) = stream.strict().into_split();
     let send = async {
-        let mut input = tokio::io::BufReader::with_capacity(CHUNK, input);
+        let mut input = BufReader::with_capacity(CHUNK, input);
         copy_buf(&mut input, &mut writer).await.context("sending")?;
         writer.shutdown().await.context("saying goodbye")
     };
     let receive = async {
-        copy_buf(&mut reader, &mut output).await.context("receiving")?;
+        // Each write to stdout goes to another thread and back, so many records are worth one.
+        let mut records = BufReader::with_capacity(CHUNK, &mut reader);
+        copy_buf(&mut records, &mut output).await.context("receiving")?;
         output.flush().await.context("writing to stdout")
     };
     tokio::try_join!(send, receive).map_err(Failure::connection)?;
