@@ -24,7 +24,7 @@ pub(crate) struct Args {
     /// Only these sections
     #[arg(long, value_delimiter = ',', value_name = "SECTION")]
     only: Vec<Section>,
-    /// Write the figures to docs/src/benchmarks.md
+    /// Write the figures to docs/benchmarks.md
     #[arg(long)]
     write: bool,
     /// Fail if a figure is below its floor

@@ -1,4 +1,4 @@
-//! docs/src/benchmarks.md: the prose is written by hand, the figures between the markers by `cargo xtask bench --write`.
+//! docs/benchmarks.md: the prose is written by hand, the figures between the markers by `cargo xtask bench --write`.
 
 use super::Figures;
 use super::table::{Row, median, render};
@@ -12,7 +12,7 @@ const END: &str = "<!-- end of figures -->";
 
 /// Replaces what stands between the markers.
 pub(super) fn write(rows: &[Row], figures: &Figures, rounds: usize, versions: &[(&str, String)]) -> Result<()> {
-    let path = root().join("docs/src/benchmarks.md");
+    let path = root().join("docs/benchmarks.md");
     let page = std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
     let (before, rest) = page.split_once(BEGIN).context("the page has no begin marker")?;
     let (_, after) = rest.split_once(END).context("the page has no end marker")?;

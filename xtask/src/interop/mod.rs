@@ -7,7 +7,7 @@
 //!            \          /
 //!              suites/            who meets whom: calls, handshakes, texts, the program
 //!                 |
-//!              report.rs          one line for each pair, docs/src/interop.md, the counts
+//!              report.rs          one line for each pair, docs/interop.md, the counts
 //! ```
 
 pub(crate) mod node;
@@ -28,7 +28,7 @@ use anyhow::Result;
 /// What `cargo xtask interop` can be told.
 #[derive(Debug, Default, clap::Args)]
 pub(crate) struct Args {
-    /// Do not write docs/src/interop.md, but fail if it is not what would be written.
+    /// Do not write docs/interop.md, but fail if it is not what would be written.
     #[arg(long)]
     pub(crate) check: bool,
 

@@ -1,4 +1,4 @@
-//! What came out: lines on standard output, counts, and docs/src/interop.md.
+//! What came out: lines on standard output, counts, and docs/interop.md.
 
 use super::cases::Verdict;
 use super::suites::{Direction, Group, List};
@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result, bail};
 use std::fmt::Write as _;
 
 /// Where the table goes, from the root of the workspace.
-const PAGE: &str = "docs/src/interop.md";
+const PAGE: &str = "docs/interop.md";
 
 /// Prints one line for the group, and one for each case that failed.
 pub(super) fn print(group: &Group) {
