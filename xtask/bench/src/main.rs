@@ -8,6 +8,7 @@ mod boxstream;
 mod handshake;
 mod memory;
 mod mux;
+mod secret_stack;
 mod wire;
 
 use anyhow::{Result, bail};
@@ -20,7 +21,7 @@ fn main() -> Result<()> {
     match std::env::args().nth(1).as_deref() {
         Some("handshake") => handshake::run(),
         Some("boxstream") => boxstream::run(),
-        Some("mux") => mux::run(),
+        Some("mux") => mux::run().and_then(|()| secret_stack::run()),
         Some("memory") => memory::run(),
         Some(memory::FAR_END) => memory::far_end(),
         _ => bail!("usage: bench-ours handshake|boxstream|mux|memory"),

@@ -75,6 +75,7 @@ pub(super) const COMPARISONS: &[Comparison] = &[
     rate(Mux, "calls, 64 in flight, thread each", "calls, 64 in flight, two threads", "JavaScript", "js: calls, 64 in flight", None),
     rate(Mux, "source items", "source items", "JavaScript", "js: source items", Some(15.0)),
     rate(Mux, "source items, thread each", "source items, two threads", "JavaScript", "js: source items", None),
+    rate(Mux, "sequential calls to secret-stack 8", "calls to secret-stack", "a socket without quick ACKs", "calls to secret-stack, plain socket", None),
     Comparison {
         section: Memory,
         what: "idle connection, both ends, of 10,000",
