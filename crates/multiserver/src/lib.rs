@@ -3,6 +3,9 @@
 mod address;
 #[cfg(feature = "tokio")]
 mod cap;
+#[cfg(feature = "_check")]
+#[doc(hidden)]
+pub mod check;
 mod config;
 #[cfg(feature = "tokio")]
 mod connection;
