@@ -11,6 +11,8 @@
 #[cfg(feature = "boxstream")]
 pub use handfast_boxstream as boxstream;
 pub use handfast_keys as keys;
+#[cfg(feature = "multiserver")]
+pub use handfast_multiserver as multiserver;
 #[cfg(feature = "mux")]
 pub use handfast_mux as mux;
 #[cfg(feature = "shs")]
