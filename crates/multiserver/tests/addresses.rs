@@ -169,6 +169,23 @@ fn texts_and_old_objects_are_deserialised() {
 }
 
 #[test]
+fn what_only_looks_like_an_old_form_is_none() {
+    let key = format!("@{KEY}.ed25519");
+    for text in [
+        format!("unix:/a:8008:{key}~noauth"),
+        format!("ws://h.example:1/a:8008:{key}~shs:{KEY}"),
+        format!("dht:ab:8008:{key}~shs:{KEY}"),
+        format!("tunnel:{key}:{key}"),
+        "future:8008:@somebody".to_owned(),
+    ] {
+        assert_eq!(address(&text).to_string(), text);
+    }
+    assert!(error(&format!("net:h:8008:{key}")).contains("the port"));
+    let v6 = address(&format!("fe80::1%eth0:8008:{key}"));
+    assert_eq!(v6.to_string(), format!("net:fe80::1%eth0:8008~shs:{KEY}"));
+}
+
+#[test]
 fn invites_are_read_as_they_are_pasted() {
     let want = format!("net:h.example:8008~shs:{KEY}:{SEED}");
     for text in [
@@ -178,6 +195,12 @@ fn invites_are_read_as_they_are_pasted() {
     ] {
         assert_eq!(*address(&text).to_string_with_seed(), want, "{text}");
     }
+    let path = "unix:/a!~shs:b#c~noauth";
+    assert_eq!(
+        address(path).to_string(),
+        path,
+        "elsewhere # is a character like others"
+    );
 }
 
 #[test]

@@ -60,3 +60,18 @@ proptest! {
         prop_assert_eq!(layer.to_string().parse::<handfast_multiserver::Layer>().unwrap(), layer.without_seed());
     }
 }
+
+#[test]
+fn what_fuzzing_found_once_is_not_found_again() {
+    for text in [
+        "shs:net:",
+        "nza9;dsx1:8008~!shs:U5U#{{",
+        "nza9;dsx1:8008~SHS:U5U#{{",
+        "ws://h:/?a:8008:@b#c:d",
+        "wed24;wS://10.0.0.11:8989/YU>>>342:@./Y",
+        "ws:// ex:/D~shs2:U5   :0",
+        "net:h:x~shs:abc!;net:h:1",
+    ] {
+        check::address(text.as_bytes());
+    }
+}
