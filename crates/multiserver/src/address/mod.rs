@@ -22,8 +22,8 @@ use zeroize::Zeroizing;
 /// one has a few hundred bytes.
 pub const MAX_ADDRESS_LEN: usize = 8 * 1024;
 
-/// The most alternatives of one address. Each of them is dialled, so without a bound one message of a stranger would make
-/// a node knock at thousands of doors of the stranger's choice.
+/// The most alternatives that are read of one address; what follows is left out. Each of them is dialled, so without a bound
+/// one message of a stranger would make a node knock at a hundred doors of the stranger's choice.
 pub const MAX_ALTERNATIVES: usize = 32;
 
 /// The most transforms of one alternative: known stacks have one, and the bound keeps what a stranger sends small.
@@ -110,18 +110,8 @@ impl Address {
             )));
         }
         let text = without_redirect(without_quotes(text));
-        let mut texts = Vec::new();
-        for text in escape::split(text, ';')
-            .map(str::trim_ascii)
-            .filter(|text| !text.is_empty())
-        {
-            if texts.len() == MAX_ALTERNATIVES {
-                return Err(Malformed::too_much(format!(
-                    "the address has more than {MAX_ALTERNATIVES} alternatives"
-                )));
-            }
-            texts.push(text);
-        }
+        let texts = escape::split(text, ';').map(str::trim_ascii);
+        let texts: Vec<_> = texts.filter(|text| !text.is_empty()).take(MAX_ALTERNATIVES).collect();
         let read: Vec<_> = texts.iter().map(|text| Alternative::parse(text)).collect();
         if !read.iter().any(Result::is_ok) {
             return Err(read
