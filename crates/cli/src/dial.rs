@@ -1,6 +1,6 @@
 //! From an address to an encrypted stream.
 
-use crate::{address::Address, args::Seed, exit::Failure, home::Home, socket::Socket};
+use crate::{address::Address, args::As, exit::Failure, home::Home, socket::Socket};
 use anyhow::{Context, anyhow};
 use handfast_boxstream::tokio::BoxStream;
 use handfast_keys::{KeyPair, NetworkIdentifier};
@@ -13,12 +13,8 @@ const CONNECT: Duration = Duration::from_secs(15);
 
 /// As whom to dial: a seed from the command line or the address, nobody if that was asked for, else the node's own
 /// identity if it has one.
-pub(crate) fn identity(
-    home: &Home,
-    address: &Address,
-    seed: Option<Seed>,
-    anonymous: bool,
-) -> Result<KeyPair, Failure> {
+pub(crate) fn identity(home: &Home, address: &Address, who: As) -> Result<KeyPair, Failure> {
+    let As { seed, anonymous } = who;
     if let Some(seed) = seed.or_else(|| address.seed.clone().filter(|_| !anonymous)) {
         return KeyPair::from_seed(&seed.0).map_err(Failure::local);
     }

@@ -1,7 +1,7 @@
 //! `handfast pipe`: an authenticated, encrypted netcat.
 
 use crate::{
-    args, dial,
+    args, config, dial,
     doors::Doorstep,
     exit::Failure,
     home::Home,
@@ -27,7 +27,7 @@ const RETRY: Duration = Duration::from_millis(100);
 const MAX_HANDSHAKES: usize = 256;
 
 pub(crate) async fn run(home: &Home, options: args::Pipe) -> Result<(), Failure> {
-    let network = options.network.network;
+    let network = config::network(home, &options.network)?;
     let stream = match (options.listen, options.address) {
         (Some(place), _) => {
             let identity = home.identity()?;
@@ -42,7 +42,7 @@ pub(crate) async fn run(home: &Home, options: args::Pipe) -> Result<(), Failure>
             first_client(&listener, &porter).await?.stream
         }
         (None, Some(address)) => {
-            let identity = dial::identity(home, &address, options.seed, options.anonymous)?;
+            let identity = dial::identity(home, &address, options.who)?;
             dial::dial(&address, &network, &identity).await?
         }
         (None, None) => return Err(Failure::usage(anyhow!("say whom to dial, or where to --listen"))),

@@ -1,13 +1,14 @@
 //! `handfast serve`: the example methods, for whoever shakes hands.
 
 use crate::{
-    args,
+    args, config,
     doors::{self, Doorstep},
     example_api,
     exit::Failure,
     home::Home,
     listen::{self, Porter},
     out,
+    signals::Stop,
 };
 use anyhow::Context;
 use handfast_mux::tokio::{Config, Peer, Router, connection_with};
@@ -21,11 +22,20 @@ use tokio::{
 /// How long a graceful end may take before connections are cut.
 const CLOSE: Duration = Duration::from_secs(5);
 
-pub(crate) async fn run(home: &Home, options: args::Serve) -> Result<(), Failure> {
+pub(crate) async fn run(home: &Home, options: args::Start) -> Result<(), Failure> {
     let identity = home.identity()?;
-    let network = options.network.network;
+    let settings = config::load(home, options.config.as_deref())?;
+    let network = options.network.network.unwrap_or(settings.network);
+    let listen = match options.listen.is_empty() {
+        true => vec![
+            "net:127.0.0.1:8008"
+                .parse()
+                .map_err(|error: String| Failure::usage(anyhow::anyhow!(error)))?,
+        ],
+        false => options.listen,
+    };
     let mut listeners = Vec::new();
-    for place in &options.listen {
+    for place in &listen {
         listeners.push(listen::bind(place, &identity).await?);
     }
     let capacity = doors::capacity();
@@ -118,42 +128,5 @@ async fn close_when(peer: Peer, mut closing: watch::Receiver<bool>) {
         let _ = peer.close().await;
     } else {
         std::future::pending().await
-    }
-}
-
-/// Ctrl-C, and the signal with which service managers end a program.
-struct Stop {
-    #[cfg(unix)]
-    signals: [tokio::signal::unix::Signal; 2],
-}
-
-impl Stop {
-    /// Begins to listen: from now on the signals do not end the program by themselves.
-    #[cfg(unix)]
-    fn new() -> Result<Self, Failure> {
-        use tokio::signal::unix::{SignalKind, signal};
-        let listen = |kind| signal(kind).map_err(Failure::local);
-        Ok(Self {
-            signals: [listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?],
-        })
-    }
-
-    #[cfg(unix)]
-    async fn wait(&mut self) {
-        let [interrupt, terminate] = &mut self.signals;
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-        }
-    }
-
-    #[cfg(not(unix))]
-    fn new() -> Result<Self, Failure> {
-        Ok(Self {})
-    }
-
-    #[cfg(not(unix))]
-    async fn wait(&mut self) {
-        let _ = tokio::signal::ctrl_c().await;
     }
 }

@@ -2,62 +2,18 @@
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+mod support;
+
 use std::{
     io::{BufRead, BufReader, Read, Write},
     os::unix::fs::PermissionsExt,
     path::Path,
     process::{Child, ChildStderr, Command, Output, Stdio},
 };
+use support::{initialised, printed, program, run, run_with_input, text};
 use tempfile::TempDir;
 
 const NETWORK: &str = "QUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUE=";
-
-fn program(dir: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_handfast"));
-    command.arg("--dir").arg(dir);
-    for variable in ["HANDFAST_DIR", "HANDFAST_NETWORK", "HANDFAST_SEED", "HANDFAST_LOG"] {
-        command.env_remove(variable);
-    }
-    command.stdin(Stdio::null());
-    command
-}
-
-fn run(dir: &Path, args: &[&str]) -> Output {
-    program(dir).args(args).output().unwrap()
-}
-
-fn run_with_input(dir: &Path, args: &[&str], input: &[u8]) -> Output {
-    let mut child = program(dir)
-        .args(args)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut stdin = child.stdin.take().unwrap();
-    let input = input.to_vec();
-    let feeding = std::thread::spawn(move || drop(stdin.write_all(&input)));
-    let output = child.wait_with_output().unwrap();
-    feeding.join().unwrap();
-    output
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8(bytes.to_vec()).unwrap()
-}
-
-/// Asserts how a command ended, and returns what it printed.
-#[track_caller]
-fn printed(output: &Output, code: i32) -> String {
-    assert_eq!(output.status.code(), Some(code), "stderr: {}", text(&output.stderr));
-    text(&output.stdout)
-}
-
-fn initialised() -> TempDir {
-    let dir = tempfile::tempdir().unwrap();
-    printed(&run(dir.path(), &["init"]), 0);
-    dir
-}
 
 /// A running `handfast serve`, killed at the end of the test.
 struct Served {
