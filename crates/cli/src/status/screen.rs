@@ -29,6 +29,8 @@ const HISTORY: usize = 512;
 const CURVES: u16 = 5;
 /// Below so many lines the peers need the room that the curves would take.
 const ROOM_FOR_CURVES: u16 = 18;
+/// Below so many characters a line, the addresses need the room that some columns would take.
+const ROOM_FOR_COLUMNS: u16 = 110;
 
 /// Shows each look at the node until the user leaves.
 pub(super) async fn run(looks: impl Looks) -> Result<(), Failure> {
@@ -144,7 +146,7 @@ impl Picture {
         if self.page < status.peers.len() {
             title += " (↑ ↓ scroll)";
         }
-        frame.render_widget(table(seen, title), peers);
+        frame.render_widget(table(seen, title, peers.width), peers);
     }
 
     fn draw_rates(&self, frame: &mut Frame<'_>, area: Rect, summary: &Summary) {
@@ -196,39 +198,60 @@ fn addresses(status: &Status) -> impl Iterator<Item = Line<'_>> {
     })
 }
 
-fn table<'a>(peers: impl Iterator<Item = &'a Connection>, title: String) -> Table<'static> {
-    const HEAD: [&str; 10] = [
-        "PEER", "WAY", "OVER", "SINCE", "IN", "OUT", "IN/S", "OUT/S", "CALLS", "ADDRESS",
-    ];
-    const WIDTHS: [Constraint; 10] = [
-        Constraint::Length(12),
-        Constraint::Length(3),
-        Constraint::Length(6),
-        Constraint::Length(12),
-        Constraint::Length(7),
-        Constraint::Length(7),
-        Constraint::Length(7),
-        Constraint::Length(7),
-        Constraint::Length(6),
-        Constraint::Fill(1),
-    ];
-    let now = now();
-    let row = |peer: &Connection| {
-        Row::new([
-            short(&Clean(peer.id.as_deref().unwrap_or("unknown")).to_string()),
-            if is_incoming(peer) { "in" } else { "out" }.into(),
-            Clean(&peer.transport).to_string(),
-            span(now - peer.since),
-            bytes(peer.bytes_in as f64),
-            bytes(peer.bytes_out as f64),
-            bytes(peer.rate_in),
-            bytes(peer.rate_out),
-            peer.calls.to_string(),
-            Clean(&peer.address).to_string(),
-        ])
+/// A column of the table: its head, its width, and what stands in it.
+struct Column {
+    head: &'static str,
+    width: Constraint,
+    /// Whether it is left out where there is not room for all.
+    dispensable: bool,
+    cell: fn(&Connection) -> String,
+}
+
+impl Column {
+    const fn new(head: &'static str, width: u16, cell: fn(&Connection) -> String) -> Self {
+        Self {
+            head,
+            width: Constraint::Length(width),
+            dispensable: false,
+            cell,
+        }
+    }
+
+    const fn dispensable(head: &'static str, width: u16, cell: fn(&Connection) -> String) -> Self {
+        Self {
+            dispensable: true,
+            ..Self::new(head, width, cell)
+        }
+    }
+}
+
+const COLUMNS: [Column; 10] = [
+    Column::new("PEER", 12, |peer| {
+        short(&Clean(peer.id.as_deref().unwrap_or("unknown")).to_string())
+    }),
+    Column::new("WAY", 3, |peer| if is_incoming(peer) { "in" } else { "out" }.into()),
+    Column::new("OVER", 6, |peer| Clean(&peer.transport).to_string()),
+    Column::new("SINCE", 12, |peer| span(now() - peer.since)),
+    Column::dispensable("IN", 7, |peer| bytes(peer.bytes_in as f64)),
+    Column::dispensable("OUT", 7, |peer| bytes(peer.bytes_out as f64)),
+    Column::new("IN/S", 7, |peer| bytes(peer.rate_in)),
+    Column::new("OUT/S", 7, |peer| bytes(peer.rate_out)),
+    Column::dispensable("CALLS", 6, |peer| peer.calls.to_string()),
+    Column {
+        width: Constraint::Fill(1),
+        ..Column::new("ADDRESS", 0, |peer| Clean(&peer.address).to_string())
+    },
+];
+
+fn table<'a>(peers: impl Iterator<Item = &'a Connection>, title: String, width: u16) -> Table<'static> {
+    let columns = || {
+        COLUMNS
+            .iter()
+            .filter(|column| width >= ROOM_FOR_COLUMNS || !column.dispensable)
     };
-    Table::new(peers.map(row), WIDTHS)
-        .header(Row::new(HEAD).style(Style::new().bold()))
+    let row = |peer| Row::new(columns().map(|column| (column.cell)(peer)));
+    Table::new(peers.map(row), columns().map(|column| column.width))
+        .header(Row::new(columns().map(|column| column.head)).style(Style::new().bold()))
         .block(Block::new().borders(Borders::ALL).title(title))
 }
 
@@ -345,6 +368,17 @@ mod tests {
         // Peers that left do not leave an empty page.
         picture.renew(status(7));
         assert_eq!(seen(&mut picture)[0], "001");
+    }
+
+    #[test]
+    fn a_narrow_terminal_shows_addresses_rather_than_sums() {
+        let mut picture = Picture::default();
+        picture.renew(status(1));
+        let lines = shown(&mut picture, 80, 24).concat();
+        assert!(
+            lines.contains("net:192.0.2.7:1000") && !lines.contains("1.2 MB"),
+            "{lines}"
+        );
     }
 
     #[test]
