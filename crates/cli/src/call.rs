@@ -4,7 +4,7 @@ use crate::{
     args::{self, Target},
     config,
     control::Node,
-    dial,
+    dial::{Carries, dial},
     exit::Failure,
     home::Home,
     out,
@@ -28,9 +28,8 @@ pub(crate) async fn run(home: &Home, options: args::Call) -> Result<(), Failure>
         }
         Target::Local => Node::reach(home).await?.into_parts(),
         Target::Peer(address) => {
-            let identity = dial::identity(home, &address, options.who)?;
-            let network = config::network(home, &options.network)?;
-            let stream = dial::dial(&address, &network, &identity).await?;
+            let (settings, network) = config::for_dialling(home, &options.network)?;
+            let stream = dial(home, &settings, &address, network, options.who, Carries::Calls).await?;
             // The peer may call us too; it finds nothing.
             let (peer, driver) = connection(stream, Router::new());
             (peer, tokio::spawn(driver))

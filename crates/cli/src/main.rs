@@ -1,13 +1,11 @@
 //! The program `handfast`: run, call and inspect secret-stack peers.
 
-mod address;
 mod args;
 mod call;
 mod config;
 mod control;
 mod demo;
 mod dial;
-mod doors;
 mod example_api;
 mod exit;
 mod figures;
@@ -22,7 +20,6 @@ mod perms;
 mod pipe;
 mod serve;
 mod signals;
-mod socket;
 mod status;
 
 use args::{Args, Command};

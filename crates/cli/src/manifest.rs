@@ -3,7 +3,7 @@
 use crate::{
     args, config,
     control::{self, Node},
-    dial,
+    dial::{Carries, dial},
     exit::Failure,
     figures::columns,
     home::Home,
@@ -24,9 +24,8 @@ pub(crate) async fn run(home: &Home, options: args::Manifest) -> Result<(), Fail
             result?
         }
         Some(address) => {
-            let identity = dial::identity(home, address, options.who)?;
-            let network = config::network(home, &options.network)?;
-            let stream = dial::dial(address, &network, &identity).await?;
+            let (settings, network) = config::for_dialling(home, &options.network)?;
+            let stream = dial(home, &settings, address, network, options.who, Carries::Calls).await?;
             let (peer, driver) = connection(stream, Router::new());
             let driving = tokio::spawn(driver);
             let result = peer.call("manifest", ()).await;

@@ -1,118 +1,70 @@
 //! `handfast serve`: the example methods, for whoever shakes hands.
 
-use crate::{
-    args, config,
-    doors::{self, Doorstep},
-    example_api,
-    exit::Failure,
-    home::Home,
-    listen::{self, Porter},
-    out,
-    signals::Stop,
-};
+use crate::{args, config, dial, example_api, exit::Failure, home::Home, listen::Listen, out, signals::Stop};
 use anyhow::Context;
+use handfast_multiserver::{Connection, Multiserver, Noauth, raise_open_files};
 use handfast_mux::tokio::{Config, Peer, Router, connection_with};
-use std::{net::SocketAddr, sync::Arc, time::Duration};
-use tokio::{
-    net::{TcpListener, TcpStream},
-    sync::{Semaphore, watch},
-    task::JoinSet,
-};
+use std::time::Duration;
+use tokio::sync::watch;
 
 /// How long a graceful end may take before connections are cut.
 const CLOSE: Duration = Duration::from_secs(5);
 
 pub(crate) async fn run(home: &Home, options: args::Start) -> Result<(), Failure> {
-    let identity = home.identity()?;
+    raise_open_files();
     let settings = config::load(home, options.config.as_deref())?;
     let network = options.network.network.unwrap_or(settings.network);
-    let listen = match options.listen.is_empty() {
-        true => vec![
-            "net:127.0.0.1:8008"
-                .parse()
-                .map_err(|error: String| Failure::usage(anyhow::anyhow!(error)))?,
-        ],
-        false => options.listen,
+    let identity = home.identity()?;
+    let api = example_api::router(*identity.public());
+    let multiserver = Multiserver::standard()
+        .transform(Noauth::new(*identity.public()))
+        .transform(dial::shs(network, identity, dial::Carries::Calls));
+    let incoming = match options.listen.is_empty() {
+        true => settings.global.connections.incoming,
+        false => Listen::incoming(&options.listen, "noauth"),
     };
-    let mut listeners = Vec::new();
-    for place in &listen {
-        listeners.push(listen::bind(place, &identity).await?);
-    }
-    let capacity = doors::capacity();
-    let node = Arc::new(Node {
-        api: example_api::router(*identity.public()),
-        porter: Porter {
-            network,
-            identity,
-            doorstep: Doorstep::new(capacity),
-            allowed: Vec::new(),
-        },
-        rooms: Arc::new(Semaphore::new(capacity)),
-        closing: watch::channel(false).0,
-    });
+    let mut server = multiserver.listen(&incoming).await.map_err(Failure::local)?;
+    let closing = watch::channel(false).0;
     let mut stop = Stop::new()?;
-    let mut accepting = JoinSet::new();
-    for (listener, address) in listeners {
+    for address in server.bound() {
         out::line(format_args!("listening {address}")).map_err(Failure::local)?;
-        accepting.spawn(accept(node.clone(), listener));
     }
-    stop.wait().await;
-    accepting.abort_all();
+    loop {
+        tokio::select! {
+            arrived = server.accept() => match arrived {
+                Some(Ok(connection)) => {
+                    let (api, closing) = (api.clone(), closing.subscribe());
+                    tokio::spawn(async move {
+                        let from = connection.address.clone();
+                        match serve(connection, api, closing).await {
+                            Ok(()) => tracing::info!(%from, "closed"),
+                            Err(error) => tracing::info!(%from, "{error:#}"),
+                        }
+                    });
+                }
+                Some(Err(failed)) => tracing::info!(from = %failed.from, "{}", failed.error),
+                None => break,
+            },
+            () = stop.wait() => break,
+        }
+    }
+    server.close().await;
     eprintln!("closing; Ctrl-C again ends at once");
-    node.closing.send_replace(true);
+    closing.send_replace(true);
     tokio::select! {
         // Every connection holds a receiver until it has ended.
-        () = node.closing.closed() => Ok(()),
+        () = closing.closed() => Ok(()),
         () = tokio::time::sleep(CLOSE) => Ok(()),
         () = stop.wait() => Ok(()),
     }
 }
 
-struct Node {
-    porter: Porter,
-    api: Router,
-    /// One permit for each connection that came in.
-    rooms: Arc<Semaphore>,
-    closing: watch::Sender<bool>,
-}
-
-async fn accept(node: Arc<Node>, listener: TcpListener) {
-    loop {
-        let (tcp, from) = match listener.accept().await {
-            Ok(accepted) => accepted,
-            Err(error) => {
-                // Out of files, or a client that left already: neither is a reason to stop serving.
-                tracing::warn!(%error, "cannot accept a connection");
-                tokio::time::sleep(Duration::from_millis(100)).await;
-                continue;
-            }
-        };
-        let (node, closing) = (node.clone(), node.closing.subscribe());
-        tokio::spawn(async move {
-            match serve(&node, tcp, from, closing).await {
-                Ok(()) => tracing::info!(%from, "closed"),
-                Err(error) => tracing::info!(%from, "{error:#}"),
-            }
-        });
-    }
-}
-
-async fn serve(
-    node: &Node,
-    tcp: TcpStream,
-    from: SocketAddr,
-    mut closing: watch::Receiver<bool>,
-) -> anyhow::Result<()> {
-    let client = tokio::select! {
-        client = node.porter.welcome(tcp, from) => client?,
-        _ = closing.wait_for(|&closing| closing) => return Ok(()),
-    };
-    let _room = node.rooms.try_acquire().context("no room for one more connection")?;
-    tracing::info!(%from, peer = %client.peer, "connected");
+async fn serve(connection: Connection, api: Router, closing: watch::Receiver<bool>) -> anyhow::Result<()> {
+    tracing::info!(from = %connection.address, "connected");
     let mut config = Config::default();
-    config.peer = Some(client.peer);
+    config.peer = connection.peer;
     config.close_timeout = CLOSE;
-    let (peer, driver) = connection_with(client.stream, node.api.clone(), config);
+    let (peer, driver) = connection_with(connection.socket, api, config);
     let close = close_when(peer, closing);
     tokio::pin!(driver, close);
     tokio::select! {

@@ -181,7 +181,7 @@ fn peers_are_listed_connected_and_disconnected() {
         said.contains("the node says: cannot reach net:127.0.0.1:8009") && !said.contains('\u{1b}'),
         "{said}"
     );
-    printed(&node.run(&["connect", "nonsense"]), 2);
+    printed(&node.run(&["connect", "net:127.0.0.1:80080~shs:KEY"]), 2);
 
     assert_eq!(
         printed(&node.run(&["disconnect", PEER]), 0),

@@ -194,10 +194,108 @@ fn each_way_of_failing_has_its_exit_code_and_says_why() {
     );
     printed(&nobody, 3);
     assert!(
-        text(&nobody.stderr).contains("cannot reach net:127.0.0.1:1"),
+        text(&nobody.stderr).contains("cannot reach 127.0.0.1:1"),
         "{}",
         text(&nobody.stderr)
     );
+}
+
+#[test]
+fn every_form_of_address_leads_to_the_node() {
+    let dir = initialised();
+    let unix = dir.path().join("own").display().to_string();
+    let shs = dir.path().join("shs").display().to_string();
+    let listen = [
+        "net:127.0.0.1:0",
+        "ws://127.0.0.1:0",
+        &format!("unix:{unix}"),
+        &format!("unix:{shs}~shs"),
+    ];
+    let mut command = program(dir.path());
+    command.args(["serve", "--network", NETWORK]);
+    for place in listen {
+        command.args(["--listen", place]);
+    }
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let addresses: Vec<String> = (0..listen.len())
+        .map(|_| {
+            lines
+                .next()
+                .unwrap()
+                .unwrap()
+                .strip_prefix("listening ")
+                .unwrap()
+                .to_owned()
+        })
+        .collect();
+    let served = Served {
+        child,
+        address: addresses[0].clone(),
+        dir,
+    };
+    let own = printed(&run(served.dir.path(), &["id"]), 0);
+    let expected = format!("{{\"id\":\"{}\"}}\n", own.trim());
+
+    let net = addresses.iter().find(|address| address.starts_with("net:")).unwrap();
+    let (place, key) = net.strip_prefix("net:").unwrap().split_once("~shs:").unwrap();
+    let further = [
+        format!("{place}:@{key}"),
+        format!("net:127.0.0.1:1~shs:{key};{net}"),
+        format!("unix:{unix}/socket~noauth"),
+    ];
+    for address in addresses.iter().chain(&further) {
+        let args = ["call", address, "whoami", "--network", NETWORK];
+        assert_eq!(printed(&run(served.dir.path(), &args), 0), expected, "{address}");
+    }
+    for prefix in ["net:127.0.0.1:", "ws://127.0.0.1:", "unix:"] {
+        assert!(
+            addresses.iter().any(|address| address.starts_with(prefix)),
+            "{addresses:?}"
+        );
+    }
+}
+
+#[test]
+fn an_address_that_is_wrong_is_a_usage_error_that_names_the_part() {
+    let dir = initialised();
+    for (address, part) in [
+        ("net:127.0.0.1:80080~shs:KEY", "the port \"80080\""),
+        ("net:127.0.0.1:1~shs:KEY", "key"),
+        ("net:127.0.0.1:1", "key"),
+        ("unix:~noauth", "path"),
+        (
+            "pigeon:127.0.0.1:1~shs:U5GvOKP/YUza9k53DSXxT0mk3PIrnyAmessvNfZl5E0=",
+            "nothing here dials pigeon",
+        ),
+    ] {
+        for command in [
+            &["call", address, "whoami"][..],
+            &["pipe", address],
+            &["manifest", address],
+        ] {
+            let output = run(dir.path(), command);
+            printed(&output, 2);
+            assert!(
+                text(&output.stderr).contains(part),
+                "{address}: {}",
+                text(&output.stderr)
+            );
+        }
+    }
+}
+
+#[test]
+fn every_alternative_that_failed_is_reported() {
+    let dir = initialised();
+    let key = "U5GvOKP/YUza9k53DSXxT0mk3PIrnyAmessvNfZl5E0=";
+    let address = format!("net:127.0.0.1:1~shs:{key};unix:/nonexistent/socket~noauth;pigeon:loft~shs:{key}");
+    let output = run(dir.path(), &["call", &address, "whoami"]);
+    printed(&output, 3);
+    let said = text(&output.stderr);
+    for part in ["127.0.0.1:1: Connection refused", "/nonexistent/socket", "pigeon"] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
 }
 
 #[test]

@@ -1,9 +1,10 @@
 //! The commands that run the own node, ask it, and steer it.
 
 use super::{As, Json, Network};
-use crate::address::{Address, Listen};
+use crate::listen::Listen;
 use clap::{Parser, ValueHint};
 use handfast_keys::PublicKey;
+use handfast_multiserver::Address;
 use std::path::PathBuf;
 
 /// Run a node until Ctrl-C.

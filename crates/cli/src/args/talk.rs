@@ -1,9 +1,10 @@
 //! The commands that talk to a peer.
 
 use super::{As, Kind, Network};
-use crate::address::{Address, Listen};
+use crate::listen::Listen;
 use clap::Parser;
 use handfast_keys::PublicKey;
+use handfast_multiserver::Address;
 use std::str::FromStr;
 
 /// Call a method of a peer, or of the own node, and print what it answers, one JSON value a line.

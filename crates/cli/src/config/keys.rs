@@ -8,7 +8,7 @@ use toml::{
 /// One key.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Key {
-    /// Its name and those of the tables around it, with dots. A `*` stands for any one name.
+    /// Its name and those of the tables around it, with dots. `a|b` stands for either of two names, `*` for any.
     path: &'static str,
     /// What it is, and its unit, in lines.
     pub(super) about: &'static str,
@@ -40,6 +40,15 @@ impl Key {
         self.path.rsplit('.').next().unwrap_or_default()
     }
 
+    /// The table in which it stands.
+    #[cfg(test)]
+    pub(super) fn parent(&self) -> String {
+        let path = self.filled_in(&[]);
+        path.rsplit_once('.')
+            .map(|(parent, _)| parent.into())
+            .unwrap_or_default()
+    }
+
     /// Whether this is a key without a default of the table at `path`.
     pub(super) fn is_below(&self, path: &[&str]) -> bool {
         !self.example.is_empty() && self.parts().count() == path.len() + 1 && self.begins_with(path)
@@ -48,18 +57,22 @@ impl Key {
     fn begins_with(&self, path: &[&str]) -> bool {
         let mut parts = self.parts();
         path.iter()
-            .all(|&name| parts.next().is_some_and(|part| part == "*" || part == name))
+            .all(|name| parts.next().is_some_and(|part| fits(part, name)))
     }
 
-    /// The path, with the names that `path` has where any name may stand.
+    /// The path, with the names that `path` has where there is a choice.
     fn filled_in(&self, path: &[&str]) -> String {
         let mut names = path.iter();
-        let part = |part| match (part, names.next()) {
-            ("*", Some(&name)) => name,
-            (part, _) => part,
+        let part = |part: &'static str| match names.next() {
+            Some(name) if fits(part, name) => name,
+            _ => part.split('|').next().unwrap_or(part),
         };
         self.parts().map(part).collect::<Vec<_>>().join(".")
     }
+}
+
+fn fits(part: &str, name: &str) -> bool {
+    part == "*" || part.split('|').any(|part| part == name)
 }
 
 /// What is known about a key: the entry that names it, or else one with a `*`.
@@ -141,7 +154,7 @@ mod tests {
         Key::new("global.timers.inactivity", ""),
         Key::new("global.timers.handshake", ""),
         Key::new("global.connections.incoming.*.scope", ""),
-        Key::new("global.connections.incoming.*.port", ""),
+        Key::new("global.connections.incoming.net|ws.port", ""),
     ];
 
     fn complaint(text: &str) -> String {
@@ -159,6 +172,7 @@ mod tests {
             "line 4: there is no key global.connections.incoming.ws.prot; the nearest one is \
              global.connections.incoming.ws.port"
         );
+        assert!(complaint("[global.connections.incoming.mine]\nport = 1").ends_with("net.port"));
         assert!(complaint("timers.inactivity = 5").contains("global.timers.inactivity"));
         assert!(complaint("netwrok = 5").ends_with("network"));
     }

@@ -51,10 +51,9 @@ pub(crate) fn load(home: &Home, named: Option<&Path>) -> Result<Settings, Failur
     }
 }
 
-/// The network to dial in: the one that the command line names, or else that of the node.
-pub(crate) fn network(home: &Home, named: &args::Network) -> Result<NetworkIdentifier, Failure> {
-    match named.network {
-        Some(network) => Ok(network),
-        None => Ok(load(home, None)?.network),
-    }
+/// The configuration, and the network to dial in: the one that the command line names, or else that of the node.
+pub(crate) fn for_dialling(home: &Home, named: &args::Network) -> Result<(Settings, NetworkIdentifier), Failure> {
+    let settings = load(home, None)?;
+    let network = named.network.unwrap_or(settings.network);
+    Ok((settings, network))
 }

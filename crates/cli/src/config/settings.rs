@@ -6,22 +6,133 @@ use super::{
 };
 use crate::exit::Failure;
 use handfast_keys::NetworkIdentifier;
+use handfast_multiserver::{Connections, Incoming, Outgoing};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// Every key there is.
-const KEYS: &[Key] = &[Key::new(
-    "network",
-    "The network identifier (app key, caps.shs): 32 bytes in base64. Only nodes of one network hear each other.",
-)];
+const KEYS: &[Key] = &[
+    Key::new(
+        "network",
+        "The network identifier (app key, caps.shs): 32 bytes in base64. Only nodes of one network hear each other.",
+    ),
+    Key::new(
+        "global.connections.incoming",
+        "What to listen on, by transport: net, ws or unix. Each [[...]] is one place. To be reached from other machines, let\n\
+         a place have the scopes [\"device\", \"local\", \"public\"]. The owner's socket in the node's directory needs no entry.",
+    ),
+    Key::optional(
+        "global.connections.incoming.ws",
+        "WebSockets.",
+        "[[global.connections.incoming.ws]]\nscope = \"device\"\ntransform = \"shs\"\nport = 8989",
+    ),
+    Key::optional(
+        "global.connections.incoming.unix",
+        "A Unix socket, for programs of the owner.",
+        "[[global.connections.incoming.unix]]\nscope = \"device\"\ntransform = \"noauth\"\npath = \"/run/user/1000/node\"",
+    ),
+    Key::new("global.connections.incoming.net|ws|unix", "One place to listen on."),
+    Key::new(
+        "global.connections.incoming.net|ws|unix.scope",
+        "From where it may be reached, one or a list: device (this machine), local, private (the local network), public.",
+    ),
+    Key::new(
+        "global.connections.incoming.net|ws|unix.transform",
+        "What is spoken: shs (secret handshake), or noauth (whoever connects is the owner; for unix only).",
+    ),
+    Key::optional(
+        "global.connections.incoming.net|ws.host",
+        "The hosts to listen on, one or a list. Left out: loopback for the scope device alone, else every address.",
+        "host = \"192.0.2.7\"",
+    ),
+    Key::optional(
+        "global.connections.incoming.net|ws.port",
+        "The port; 0 takes a free one. Left out: 8008 for net, 8989 for ws.",
+        "port = 8008",
+    ),
+    Key::optional(
+        "global.connections.incoming.net|ws.external",
+        "The names or addresses to give to others for the scope public, one or a list.",
+        "external = \"pub.example\"",
+    ),
+    Key::optional(
+        "global.connections.incoming.unix.path",
+        "The directory in which the socket, named socket, is made.",
+        "path = \"/run/user/1000/node\"",
+    ),
+    Key::optional(
+        "global.connections.incoming.ws.key",
+        "The file with the private key, in PEM. With key and cert the server speaks wss.",
+        "key = \"/etc/ssl/private/pub.example.pem\"",
+    ),
+    Key::optional(
+        "global.connections.incoming.ws.cert",
+        "The file with the certificate and those that vouch for it, in PEM.",
+        "cert = \"/etc/ssl/certs/pub.example.pem\"",
+    ),
+    Key::optional(
+        "global.connections.incoming.net|ws.insecureNoauth",
+        "Allow noauth where others than the owner can connect: they all have the owner's rights then.",
+        "insecureNoauth = false",
+    ),
+    Key::new(
+        "global.connections.outgoing",
+        "What to dial with, by transport: net, ws (also wss), onion or unix.",
+    ),
+    Key::new("global.connections.outgoing.net|ws|onion|unix", "One way to dial."),
+    Key::new(
+        "global.connections.outgoing.net|ws|onion|unix.transform",
+        "What is spoken: shs (secret handshake) or noauth.",
+    ),
+    Key::optional(
+        "global.connections.outgoing.onion.proxy",
+        "The SOCKS5 proxy. Left out: 127.0.0.1:9050 (Tor), then 127.0.0.1:9150 (Tor Browser).",
+        "proxy = \"127.0.0.1:9050\"",
+    ),
+    Key::optional(
+        "global.connections.outgoing.ws.ca",
+        "Files with certificates, in PEM, to trust for wss besides those that the system trusts.",
+        "ca = [\"/etc/ssl/own.pem\"]",
+    ),
+];
 
 /// The configuration of a node.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub(crate) struct Settings {
     pub(crate) network: NetworkIdentifier,
+    pub(crate) global: Global,
+}
+
+/// What the node and all of its plugins see.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(crate) struct Global {
+    pub(crate) connections: Connections,
+}
+
+impl Default for Global {
+    /// A node listens on this machine only unless it is told otherwise.
+    fn default() -> Self {
+        let here = Incoming {
+            port: Some(8008),
+            ..Incoming::default()
+        };
+        Self {
+            connections: Connections {
+                incoming: [("net".into(), vec![here])].into(),
+                ..Connections::default()
+            },
+        }
+    }
 }
 
 impl Settings {
+    /// What to dial with.
+    pub(crate) fn outgoing(&self) -> &BTreeMap<String, Vec<Outgoing>> {
+        &self.global.connections.outgoing
+    }
+
     /// Reads a configuration; what it leaves out has its default.
     ///
     /// # Errors
@@ -54,6 +165,40 @@ mod tests {
         let value = |settings: &Settings| serde_json::to_value(settings).unwrap();
         assert_eq!(value(&read), value(&Settings::default()), "{written}");
         assert_eq!(value(&Settings::from_toml("").unwrap()), value(&Settings::default()));
+    }
+
+    #[test]
+    fn every_key_is_explained_and_every_example_is_read() {
+        fn check(values: &serde_json::Value, path: &mut Vec<String>) {
+            match values {
+                serde_json::Value::Object(object) => {
+                    for (name, value) in object {
+                        path.push(name.clone());
+                        let names: Vec<&str> = path.iter().map(String::as_str).collect();
+                        let known = keys::find(KEYS, &names).is_some_and(|key| !key.about.is_empty());
+                        // A table that only holds tables explains itself.
+                        assert!(known || value.is_object(), "{names:?} is not explained");
+                        check(value, path);
+                        path.pop();
+                    }
+                }
+                serde_json::Value::Array(items) => items.iter().for_each(|item| check(item, path)),
+                _ => {}
+            }
+        }
+        check(&serde_json::to_value(Settings::default()).unwrap(), &mut Vec::new());
+
+        let written = Settings::default().to_toml().unwrap();
+        for key in KEYS.iter().filter(|key| !key.example.is_empty()) {
+            let comment = |text: &str| text.lines().map(|line| format!("# {line}\n")).collect::<String>();
+            let shown = comment(key.about) + &comment(key.example);
+            // Where the default has no such table, the example is read in one of its own.
+            let real = match written.contains(&shown) {
+                true => written.replacen(&shown, &format!("{}\n", key.example), 1),
+                false => format!("[[{}]]\n{}", key.parent(), key.example),
+            };
+            Settings::from_toml(&real).unwrap_or_else(|error| panic!("{key:?}: {error}"));
+        }
     }
 
     #[test]

@@ -49,9 +49,12 @@ impl Text<'_> {
                 .join(".");
             match value {
                 Value::Object(object) => {
-                    self.out.push('\n');
-                    self.about(&path);
-                    let _ = writeln!(self.out, "[{header}]");
+                    // A table that only holds tables needs no header of its own.
+                    if self.explains(&path) || !object.values().all(is_table) {
+                        self.out.push('\n');
+                        self.about(&path);
+                        let _ = writeln!(self.out, "[{header}]");
+                    }
                     self.table(&path, object)?;
                 }
                 Value::Array(items) if is_table(value) => {
@@ -66,6 +69,11 @@ impl Text<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Whether anything is said about a table, or about keys in it that have no default.
+    fn explains(&self, path: &[&str]) -> bool {
+        find(self.keys, path).is_some() || self.keys.iter().any(|key| key.is_below(path))
     }
 
     /// What the key is, if that is known.
@@ -112,13 +120,15 @@ mod tests {
         Key::new("deep", "A table."),
         Key::new("deep.port", "A port."),
         Key::new("list.*.host", "A host."),
+        Key::new("plain.table.key", "A key."),
     ];
 
     #[test]
     fn every_key_has_its_comment_and_keys_without_a_default_an_example() {
         let values = json!({
             "name": "a \"b\"\u{1b}", "limit": null, "deep": { "port": 5, "more": [1, 2] },
-            "list": { "net": [{ "host": "x" }, { "host": "y" }], "odd name": [] }
+            "list": { "net": [{ "host": "x" }, { "host": "y" }], "odd name": [] },
+            "plain": { "table": { "key": true } }
         });
         let text = write(&values, KEYS).unwrap();
         let expected = r#"# What it is called.
@@ -143,6 +153,10 @@ host = "x"
 [[list.net]]
 # A host.
 host = "y"
+
+[plain.table]
+# A key.
+key = true
 "#;
         assert_eq!(text, expected);
         let mut read: Value = toml::from_str(&text).unwrap();

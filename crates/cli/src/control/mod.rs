@@ -6,6 +6,7 @@ pub(crate) use answers::{Connection, Permissions, Status};
 
 use crate::{exit::Failure, home::Home};
 use anyhow::anyhow;
+use handfast_multiserver::{self as multiserver, Endpoint, Outgoing, Transport as _, Unix};
 use handfast_mux::{
     Error,
     tokio::{Peer, Router, Source, connection},
@@ -27,23 +28,29 @@ impl Node {
     /// Connects to the node that runs in this directory.
     #[cfg(unix)]
     pub(crate) async fn reach(home: &Home) -> Result<Self, Failure> {
-        let socket = home.socket();
-        let stream = tokio::net::UnixStream::connect(&socket).await.map_err(|error| {
-            use std::io::ErrorKind::{ConnectionRefused, NotFound, PermissionDenied};
-            Failure::connection(match error.kind() {
-                // A node that was killed leaves its socket behind, with nobody at the other end.
-                NotFound | ConnectionRefused => anyhow!(
-                    "no node runs in {}; start one with: {}",
-                    home.dir().display(),
-                    home.command("start")
-                ),
-                PermissionDenied => anyhow!(
-                    "{} belongs to somebody else: only the user who started the node can talk to it",
-                    socket.display()
-                ),
-                _ => anyhow!("cannot reach the node at {}: {error}", socket.display()),
-            })
-        })?;
+        let path = home.socket();
+        let endpoint = Endpoint::Unix {
+            path: path.to_string_lossy().into_owned(),
+        };
+        let stream = Unix::new()
+            .dial(&endpoint, &Outgoing::new("noauth"))
+            .await
+            .map_err(|error| {
+                use std::io::ErrorKind::{ConnectionRefused, NotFound};
+                Failure::connection(match error {
+                    // A node that was killed leaves its socket behind, with nobody at the other end.
+                    multiserver::Error::Connect { source, .. }
+                        if matches!(source.kind(), NotFound | ConnectionRefused) =>
+                    {
+                        anyhow!(
+                            "no node runs in {}; start one with: {}",
+                            home.dir().display(),
+                            home.command("start")
+                        )
+                    }
+                    error => anyhow!("cannot talk to the node in {}: {error}", home.dir().display()),
+                })
+            })?;
         Ok(Self::over(stream))
     }
 
