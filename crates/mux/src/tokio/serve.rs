@@ -78,24 +78,31 @@ pub(super) fn panicked(cx: &Context) -> RemoteError {
 struct Scope {
     cx: Context,
     span: tracing::Span,
+    link: Arc<Link>,
+    /// What the observer hears when the call is over: whether all went well, as far as this end is concerned. `None` if it
+    /// has heard of a refusal.
+    ok: Option<bool>,
 }
 
 impl Scope {
-    fn new(cx: Context) -> Self {
+    fn new(link: Arc<Link>, cx: Context) -> Self {
         let span = tracing::debug_span!("request", id = %cx.request(), method = %cx.method());
-        Self { cx, span }
+        let ok = Some(false);
+        Self { cx, span, link, ok }
     }
 }
 
 impl Drop for Scope {
     fn drop(&mut self) {
         self.cx.cancel();
+        if let (Some(observer), Some(ok)) = (&self.link.config.observer, self.ok) {
+            observer.answered(self.cx.kind(), ok);
+        }
     }
 }
 
 /// A call with one answer.
 pub(super) struct CallWork {
-    link: Arc<Link>,
     scope: Scope,
     future: Option<BoxFuture<'static, Result<Body, RemoteError>>>,
     deadline: Option<Pin<Box<Sleep>>>,
@@ -115,8 +122,7 @@ impl CallWork {
             .map(|deadline| Box::pin(::tokio::time::sleep_until(deadline)));
         let answer = Some((reply, None));
         Self {
-            link,
-            scope: Scope::new(cx),
+            scope: Scope::new(link, cx),
             future: Some(future),
             deadline,
             answer,
@@ -124,12 +130,18 @@ impl CallWork {
         }
     }
 
+    /// The peer may not make this call, and the observer knows.
+    pub(super) fn refused(link: Arc<Link>, cx: Context, reply: ReplyTo, error: RemoteError) -> Self {
+        let mut work = Self::answered(link, cx, reply, Err(error));
+        work.scope.ok = None;
+        work
+    }
+
     /// The answer is there and waits only for room in the output.
     pub(super) fn answered(link: Arc<Link>, cx: Context, reply: ReplyTo, result: Result<Body, RemoteError>) -> Self {
         let answer = Some((reply, Some(result)));
         Self {
-            link,
-            scope: Scope::new(cx),
+            scope: Scope::new(link, cx),
             future: None,
             deadline: None,
             answer,
@@ -156,10 +168,11 @@ impl CallWork {
                 *answer = Some(result);
             }
         }
-        let (link, ticket, answer) = (&self.link, &mut self.ticket, &mut self.answer);
+        let (Scope { link, ok, .. }, ticket, answer) = (&mut self.scope, &mut self.ticket, &mut self.answer);
         link.with(|state| {
             ready!(state.poll_room(Share::Served, link.config.output_buffer, ticket, cx));
             if let Some((reply, Some(result))) = answer.take() {
+                *ok = ok.map(|_| result.is_ok());
                 state.connection.reply(reply, result.as_ref());
                 state.wake_driver();
             }
@@ -170,7 +183,6 @@ impl CallWork {
 
 /// A source or the sending side of a duplex.
 pub(super) struct ItemsWork {
-    link: Arc<Link>,
     scope: Scope,
     id: StreamId,
     items: Items,
@@ -183,8 +195,7 @@ pub(super) struct ItemsWork {
 impl ItemsWork {
     pub(super) fn new(link: Arc<Link>, cx: Context, id: StreamId, items: Items) -> Self {
         Self {
-            link,
-            scope: Scope::new(cx),
+            scope: Scope::new(link, cx),
             id,
             items,
             next: None,
@@ -195,7 +206,8 @@ impl ItemsWork {
 
     fn poll(&mut self, cx: &mut TaskContext<'_>) -> Poll<()> {
         for _ in 0..ITEMS_PER_TURN {
-            if ready!(self.send_next(cx)).is_err() {
+            if let Err(Stop { ok }) = ready!(self.send_next(cx)) {
+                self.scope.ok = Some(ok);
                 return Poll::Ready(());
             }
             let items = &mut self.items;
@@ -209,7 +221,8 @@ impl ItemsWork {
                 Ok(Poll::Ready(None)) => None,
                 Err(_) => Some(panicked(&self.scope.cx)),
             };
-            end_stream(&self.link, self.id, end);
+            self.scope.ok = Some(end.is_none());
+            end_stream(&self.scope.link, self.id, end);
             return Poll::Ready(());
         }
         cx.waker().wake_by_ref();
@@ -217,13 +230,13 @@ impl ItemsWork {
     }
 
     /// Sends the item that waits, once there is room for it and for another. `Err` if there is no more to send.
-    fn send_next(&mut self, cx: &mut TaskContext<'_>) -> Poll<Result<(), ()>> {
-        let (link, id, next, ticket) = (&self.link, self.id, &mut self.next, &mut self.ticket);
+    fn send_next(&mut self, cx: &mut TaskContext<'_>) -> Poll<Result<(), Stop>> {
+        let (link, id, next, ticket) = (&self.scope.link, self.id, &mut self.next, &mut self.ticket);
         let mut lingering = false;
         let sent = link.with(|state| {
             let (cancelled, half_closed) = state.watch_stream(id, cx);
             if cancelled {
-                return Poll::Ready(Err(()));
+                return Poll::Ready(Err(Stop { ok: true }));
             }
             lingering = half_closed;
             ready!(state.poll_room(Share::Served, link.config.output_buffer, ticket, cx));
@@ -231,7 +244,7 @@ impl ItemsWork {
                 state.wake_driver();
                 if let Err(error) = state.connection.send(id, &body) {
                     state.connection.end_with_error(id, &error.into());
-                    return Poll::Ready(Err(()));
+                    return Poll::Ready(Err(Stop { ok: false }));
                 }
             }
             Poll::Ready(Ok(()))
@@ -240,8 +253,8 @@ impl ItemsWork {
             let after = link.config.half_close_timeout;
             let linger = self.linger.get_or_insert_with(|| Box::pin(sleep(after)));
             if linger.as_mut().poll(cx).is_ready() {
-                end_stream(&self.link, id, None);
-                return Poll::Ready(Err(()));
+                end_stream(&self.scope.link, id, None);
+                return Poll::Ready(Err(Stop { ok: true }));
             }
         }
         sent
@@ -250,13 +263,17 @@ impl ItemsWork {
 
 impl Drop for ItemsWork {
     fn drop(&mut self) {
-        self.link.with(|state| state.release_stream(self.id));
+        self.scope.link.with(|state| state.release_stream(self.id));
     }
+}
+
+/// No more items are sent: by an error of this end, or not.
+struct Stop {
+    ok: bool,
 }
 
 /// The work of a sink.
 pub(super) struct SinkWork {
-    link: Arc<Link>,
     scope: Scope,
     id: StreamId,
     future: Consumption,
@@ -265,15 +282,14 @@ pub(super) struct SinkWork {
 impl SinkWork {
     pub(super) fn new(link: Arc<Link>, cx: Context, id: StreamId, future: Consumption) -> Self {
         Self {
-            link,
-            scope: Scope::new(cx),
+            scope: Scope::new(link, cx),
             id,
             future,
         }
     }
 
     fn poll(&mut self, cx: &mut TaskContext<'_>) -> Poll<()> {
-        let (cancelled, _) = self.link.with(|state| state.watch_stream(self.id, cx));
+        let (cancelled, _) = self.scope.link.with(|state| state.watch_stream(self.id, cx));
         if cancelled {
             // The handler itself is not dropped: it reads what the error was. Its helpers elsewhere may stop.
             self.scope.cx.cancel();
@@ -284,14 +300,15 @@ impl SinkWork {
             Ok(Poll::Ready(result)) => result.err(),
             Err(_) => Some(panicked(&self.scope.cx)),
         };
-        end_stream(&self.link, self.id, error);
+        self.scope.ok = Some(error.is_none());
+        end_stream(&self.scope.link, self.id, error);
         Poll::Ready(())
     }
 }
 
 impl Drop for SinkWork {
     fn drop(&mut self) {
-        self.link.with(|state| state.release_stream(self.id));
+        self.scope.link.with(|state| state.release_stream(self.id));
     }
 }
 
