@@ -237,13 +237,21 @@ async fn an_observer_hears_of_each_request_and_how_it_went() {
     peer.call::<()>("echo", ()).await.unwrap_err();
     assert_eq!(
         log.take(),
-        ["async echo", "refused echo: not covered by any allow rule"]
+        [
+            "async echo",
+            "refused echo: not covered by any allow rule",
+            "async over: false"
+        ]
     );
     let refused = peer.source::<u64>("sum.deep.x", ()).await.unwrap();
     refused.try_collect::<Vec<_>>().await.unwrap_err();
     assert_eq!(
         log.take(),
-        ["source sum.deep.x", "refused sum.deep.x: denied by rule deny:sum.deep"]
+        [
+            "source sum.deep.x",
+            "refused sum.deep.x: denied by rule deny:sum.deep",
+            "source over: false"
+        ]
     );
     for (method, ok) in [("count", true), ("err3", false), ("missing", false)] {
         let items = peer.source::<u64>(method, ()).await.unwrap();

@@ -308,7 +308,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     fn start_call(&mut self, request: Request, reply: ReplyTo, task: &mut TaskContext<'_>) {
         self.observe(|observer| observer.request(request.kind, &request.method));
         let permitted = self.permit(&request);
-        let refused = permitted.is_err();
         let cx = Context::new(self.link.clone(), reply.request(), request);
         let service = &self.service;
         let answer = match permitted {
@@ -316,7 +315,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             Err(error) => Ok(Answer::Ready(Err(error))),
         };
         let work = match answer {
-            Ok(Answer::Ready(Err(error))) if refused => CallWork::refused(self.link.clone(), cx, reply, error),
             Ok(Answer::Ready(result)) => CallWork::answered(self.link.clone(), cx, reply, result),
             Ok(Answer::Later(future)) => CallWork::new(self.link.clone(), cx, reply, future),
             Err(_) => {
@@ -338,14 +336,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         self.observe(|observer| observer.request(kind, &request.method));
         // Dropped unread, this gives up the reader's share of the stream.
         let items = (kind != CallType::Source).then(|| Incoming::new(link.clone(), id));
-        let mut refused = false;
         let permitted = if let Some(refusal) = refusal {
             Err(refusal)
         } else if self.running_streams >= link.config.limits.max_streams {
             // Handlers may outlive their stream on the wire, so they are counted here too.
             Err(RemoteError::new("too many open streams"))
         } else {
-            self.permit(&request).inspect_err(|_| refused = true)
+            self.permit(&request)
         };
         let cx = Context::new(link.clone(), id.request(), request);
         let service = &self.service;
@@ -372,9 +369,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                 cx.cancel();
                 end_stream(&self.link, id, Some(error));
                 self.link.with(|state| state.release_stream(id));
-                if !refused {
-                    self.observe(|observer| observer.answered(kind, false));
-                }
+                self.observe(|observer| observer.answered(kind, false));
             }
         }
     }

@@ -6,7 +6,7 @@ use crate::{CallType, MethodName, Verdict};
 
 /// Hears of each request of a peer, for counters and logs: see [`Config::observer`](super::Config::observer).
 ///
-/// Each request whose turn has come is told with [`request`](Self::request) and then, once, with [`refused`](Self::refused) or
+/// Each request whose turn has come is told with [`request`](Self::request) and later, once, with
 /// [`answered`](Self::answered). The methods are called by the connection's driver: they must be quick, and a panic in one
 /// cuts the connection. All do nothing unless written otherwise.
 pub trait Observer: Send + Sync + 'static {
@@ -15,7 +15,7 @@ pub trait Observer: Send + Sync + 'static {
         let _ = (kind, method);
     }
 
-    /// [`Config::permissions`](super::Config::permissions) forbid the request, and the peer has been told so.
+    /// [`Config::permissions`](super::Config::permissions) forbid the request; [`answered`](Self::answered) follows.
     fn refused(&self, method: &MethodName, verdict: &Verdict<'_>) {
         let _ = (method, verdict);
     }

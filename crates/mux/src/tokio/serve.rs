@@ -79,24 +79,27 @@ struct Scope {
     cx: Context,
     span: tracing::Span,
     link: Arc<Link>,
-    /// What the observer hears when the call is over: whether all went well, as far as this end is concerned. `None` if it
-    /// has heard of a refusal.
-    ok: Option<bool>,
+    /// What the observer hears when the call is over.
+    ok: bool,
 }
 
 impl Scope {
     fn new(link: Arc<Link>, cx: Context) -> Self {
         let span = tracing::debug_span!("request", id = %cx.request(), method = %cx.method());
-        let ok = Some(false);
-        Self { cx, span, link, ok }
+        Self {
+            cx,
+            span,
+            link,
+            ok: false,
+        }
     }
 }
 
 impl Drop for Scope {
     fn drop(&mut self) {
         self.cx.cancel();
-        if let (Some(observer), Some(ok)) = (&self.link.config.observer, self.ok) {
-            observer.answered(self.cx.kind(), ok);
+        if let Some(observer) = &self.link.config.observer {
+            observer.answered(self.cx.kind(), self.ok);
         }
     }
 }
@@ -128,13 +131,6 @@ impl CallWork {
             answer,
             ticket: Ticket::default(),
         }
-    }
-
-    /// The peer may not make this call, and the observer knows.
-    pub(super) fn refused(link: Arc<Link>, cx: Context, reply: ReplyTo, error: RemoteError) -> Self {
-        let mut work = Self::answered(link, cx, reply, Err(error));
-        work.scope.ok = None;
-        work
     }
 
     /// The answer is there and waits only for room in the output.
@@ -172,7 +168,7 @@ impl CallWork {
         link.with(|state| {
             ready!(state.poll_room(Share::Served, link.config.output_buffer, ticket, cx));
             if let Some((reply, Some(result))) = answer.take() {
-                *ok = ok.map(|_| result.is_ok());
+                *ok = result.is_ok();
                 state.connection.reply(reply, result.as_ref());
                 state.wake_driver();
             }
@@ -207,7 +203,7 @@ impl ItemsWork {
     fn poll(&mut self, cx: &mut TaskContext<'_>) -> Poll<()> {
         for _ in 0..ITEMS_PER_TURN {
             if let Err(Stop { ok }) = ready!(self.send_next(cx)) {
-                self.scope.ok = Some(ok);
+                self.scope.ok = ok;
                 return Poll::Ready(());
             }
             let items = &mut self.items;
@@ -221,7 +217,7 @@ impl ItemsWork {
                 Ok(Poll::Ready(None)) => None,
                 Err(_) => Some(panicked(&self.scope.cx)),
             };
-            self.scope.ok = Some(end.is_none());
+            self.scope.ok = end.is_none();
             end_stream(&self.scope.link, self.id, end);
             return Poll::Ready(());
         }
@@ -300,7 +296,7 @@ impl SinkWork {
             Ok(Poll::Ready(result)) => result.err(),
             Err(_) => Some(panicked(&self.scope.cx)),
         };
-        self.scope.ok = Some(error.is_none());
+        self.scope.ok = error.is_none();
         end_stream(&self.scope.link, self.id, error);
         Poll::Ready(())
     }
