@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use handfast_multiserver::Connections;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -73,6 +74,12 @@ pub struct Global {
     /// How long closing waits for work to finish.
     #[serde(default, with = "millis", skip_serializing_if = "Option::is_none")]
     pub close_deadline: Option<Duration>,
+    /// What to listen on and to dial with; TCP with Secret Handshake on `host` and `port`, if it is not said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connections: Option<Connections>,
+    /// How much strangers may take.
+    #[serde(default, skip_serializing_if = "Limits::says_nothing")]
+    pub limits: Limits,
     /// Where counters are served to Prometheus; nowhere, if it is not said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prometheus: Option<SocketAddr>,
@@ -93,6 +100,43 @@ pub struct Timers {
     /// Everything else that stands there, for plugins.
     #[serde(flatten)]
     pub extra: Map<String, Value>,
+}
+
+/// How much strangers may take; what is not said is as [`handfast_multiserver::Limits`] has it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+pub struct Limits {
+    /// The most connections that came in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_connections: Option<usize>,
+    /// The most of them from one address, or from one /64 network for IPv6.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_connections_per_ip: Option<usize>,
+    /// The most connections whose handshake is not finished.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_half_open: Option<usize>,
+    /// The most of them from one address or network.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_half_open_per_ip: Option<usize>,
+    /// How long each alternative that is dialled may take until its transport stands.
+    #[serde(with = "millis", skip_serializing_if = "Option::is_none")]
+    pub connect_timeout: Option<Duration>,
+}
+
+impl Limits {
+    fn says_nothing(&self) -> bool {
+        *self == Self::default()
+    }
+
+    fn or(self, other: Self) -> Self {
+        Self {
+            max_connections: self.max_connections.or(other.max_connections),
+            max_connections_per_ip: self.max_connections_per_ip.or(other.max_connections_per_ip),
+            max_half_open: self.max_half_open.or(other.max_half_open),
+            max_half_open_per_ip: self.max_half_open_per_ip.or(other.max_half_open_per_ip),
+            connect_timeout: self.connect_timeout.or(other.connect_timeout),
+        }
+    }
 }
 
 impl Config {
@@ -173,6 +217,33 @@ impl Global {
         self.timeout.unwrap_or_else(|| self.timers.handshake())
     }
 
+    /// What to listen on and to dial with.
+    pub fn connections(&self) -> Connections {
+        if let Some(connections) = &self.connections {
+            return connections.clone();
+        }
+        let mut connections = Connections::default();
+        for place in connections.incoming.values_mut().flatten() {
+            place.host = self.host.iter().cloned().collect();
+            // As the original: any free port, unless one is said.
+            place.port = Some(self.port.unwrap_or(0));
+        }
+        connections
+    }
+
+    /// How much strangers may take.
+    pub fn limits(&self) -> handfast_multiserver::Limits {
+        let mut limits = handfast_multiserver::Limits::default();
+        let set = |limit: &mut usize, own: Option<usize>| *limit = own.unwrap_or(*limit);
+        set(&mut limits.max_connections, self.limits.max_connections);
+        set(&mut limits.max_connections_per_ip, self.limits.max_connections_per_ip);
+        set(&mut limits.max_half_open, self.limits.max_half_open);
+        set(&mut limits.max_half_open_per_ip, self.limits.max_half_open_per_ip);
+        limits.handshake_timeout = self.handshake_timeout();
+        limits.connect_timeout = self.limits.connect_timeout.unwrap_or(limits.connect_timeout);
+        limits
+    }
+
     /// How long closing waits for work to finish.
     pub fn close_deadline(&self) -> Duration {
         self.close_deadline.unwrap_or(CLOSE_DEADLINE)
@@ -200,6 +271,8 @@ impl Global {
             timers,
             timeout,
             close_deadline,
+            connections,
+            limits,
             prometheus,
             extra,
         } = own;
@@ -221,6 +294,11 @@ impl Global {
             },
             timeout: timeout.or(self.timeout),
             close_deadline: close_deadline.or(self.close_deadline),
+            connections: match (self.connections, connections) {
+                (Some(there), Some(own)) => Some(there.merge(own)),
+                (there, own) => own.or(there),
+            },
+            limits: limits.or(self.limits),
             prometheus: prometheus.or(self.prometheus),
             extra: self.extra,
         }
@@ -259,6 +337,8 @@ impl fmt::Debug for Global {
             .field("timers", &self.timers)
             .field("timeout", &self.timeout)
             .field("close_deadline", &self.close_deadline)
+            .field("connections", &self.connections)
+            .field("limits", &self.limits)
             .field("prometheus", &self.prometheus)
             .field("extra", &self.extra.keys().collect::<Vec<_>>())
             .finish()
