@@ -77,7 +77,7 @@ pub(crate) async fn dial(
 
 /// What the configuration allows for dialling, and what else an address that the user typed may ask for.
 fn ways(settings: &Settings) -> BTreeMap<String, Vec<Outgoing>> {
-    let mut ways = settings.outgoing().clone();
+    let mut ways = settings.outgoing();
     for transport in ["net", "onion", "unix", "ws"] {
         let ways: &mut Vec<Outgoing> = ways.entry(transport.into()).or_default();
         for transform in ["shs", "noauth"] {
@@ -121,7 +121,7 @@ mod tests {
         let settings = Settings::default();
         let ways = ways(&settings);
         for (transport, configured) in settings.outgoing() {
-            assert!(ways[transport].starts_with(configured), "{ways:?}");
+            assert!(ways[&transport].starts_with(&configured), "{ways:?}");
         }
         for transport in ["net", "onion", "unix", "ws"] {
             let transforms: Vec<&str> = ways[transport].iter().map(|way| way.transform.as_str()).collect();

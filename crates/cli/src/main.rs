@@ -18,8 +18,8 @@ mod out;
 mod peers;
 mod perms;
 mod pipe;
-mod serve;
 mod signals;
+mod start;
 mod status;
 
 use args::{Args, Command};
@@ -61,7 +61,8 @@ async fn run(args: Args) -> Result<(), exit::Failure> {
     match args.command {
         Command::Init => identity::init(&home),
         Command::Id => identity::print(&home),
-        Command::Start(options) | Command::Serve(options) => serve::run(&home, options).await,
+        Command::Start(options) => start::run(&home, options, false).await,
+        Command::Serve(options) => start::run(&home, options, true).await,
         Command::Config(options) => config::run(&home, &options),
         Command::Status(options) => status::run(&home, options).await,
         Command::Peers(options) => peers::list(&home, &options).await,

@@ -2,13 +2,14 @@
 
 use crate::{
     args,
-    control::{Connection, Node, understood},
+    control::{Node, understood},
     exit::Failure,
     home::Home,
     out::{self, Clean},
     status::peers_table,
 };
 use anyhow::anyhow;
+use handfast_stack::control::PeerStatus;
 use serde_json::{Value, json};
 
 /// Lists the connections.
@@ -20,7 +21,7 @@ pub(crate) async fn list(home: &Home, options: &args::Peers) -> Result<(), Failu
     if options.json.json {
         return peers.iter().try_for_each(out::json).map_err(Failure::local);
     }
-    let peers: Vec<Connection> = understood(Value::Array(peers))?;
+    let peers: Vec<PeerStatus> = understood(Value::Array(peers))?;
     out::line(format_args!("{}", peers_table(&peers))).map_err(Failure::local)
 }
 
@@ -31,12 +32,13 @@ pub(crate) async fn connect(home: &Home, options: &args::Connect) -> Result<(), 
         .call::<Value>("control.connect", (options.address.to_string(),))
         .await;
     node.leave().await;
-    let id = result?;
-    let written = match (options.json.json, id.as_str()) {
-        (false, Some(id)) => out::line(format_args!("connected {}", Clean(id))),
-        _ => out::json(&json!({ "id": id })),
-    };
-    written.map_err(Failure::local)
+    let answer = result?;
+    if options.json.json {
+        return out::json(&answer).map_err(Failure::local);
+    }
+    let peer: PeerStatus = understood(answer)?;
+    let id = peer.id.as_deref().unwrap_or(&peer.address);
+    out::line(format_args!("connected {}", Clean(id))).map_err(Failure::local)
 }
 
 /// Lets the node close its connections to a peer.

@@ -2,12 +2,13 @@
 
 use crate::{
     args,
-    control::{Node, Permissions, understood},
+    control::{Node, understood},
     exit::Failure,
     figures::columns,
     home::Home,
     out::{self, Clean},
 };
+use handfast_stack::{Basis, control::Perms};
 use serde_json::Value;
 
 pub(crate) async fn run(home: &Home, options: &args::Perms) -> Result<(), Failure> {
@@ -28,33 +29,27 @@ pub(crate) async fn run(home: &Home, options: &args::Perms) -> Result<(), Failur
     written.map_err(Failure::local)
 }
 
-fn text(permissions: &Permissions) -> String {
-    let who = permissions.id.as_deref().unwrap_or("a stranger");
-    let source = match permissions.source.as_str() {
-        "auth" => "has the rights that auth grants",
-        "anonymous" => "has the rights of everybody",
-        "owner" => "is the owner and may do everything",
-        "refused" => "is turned away at the door",
-        other => other,
-    };
-    let mut lines = vec![match &permissions.reason {
-        Some(reason) => format!("{} {}: {}", Clean(who), Clean(source), Clean(reason)),
-        None => format!("{} {}", Clean(who), Clean(source)),
-    }];
-    if !permissions.methods.is_empty() {
-        let or_dash = |text: &Option<String>| Clean(text.as_deref().unwrap_or("-")).to_string();
-        let rows = permissions.methods.iter().map(|method| {
-            [
-                Clean(&method.name).to_string(),
-                Clean(&method.kind).to_string(),
-                if method.allowed { "allowed" } else { "denied" }.into(),
-                or_dash(&method.rule),
-                or_dash(&method.plugin),
-            ]
-        });
-        lines.push(columns(["METHOD", "KIND", "MAY", "RULE", "PLUGIN"], rows));
+fn text(perms: &Perms) -> String {
+    let who = perms.id.as_deref().unwrap_or("a stranger");
+    if let Some(reason) = &perms.refused {
+        return format!("{} may not come in: {}", Clean(who), Clean(reason));
     }
-    lines.join("\n")
+    let basis = match perms.basis {
+        Basis::Auth => "has the rights that auth gives",
+        Basis::Anonymous => "has the rights of everybody",
+        Basis::Owner => "is the owner",
+    };
+    let rows = perms.methods.iter().map(|method| {
+        [
+            Clean(&method.name).to_string(),
+            method.kind.to_string(),
+            if method.allowed { "allowed" } else { "denied" }.into(),
+            Clean(method.plugin.as_deref().unwrap_or("-")).to_string(),
+            Clean(&method.rule).to_string(),
+        ]
+    });
+    let table = columns(["METHOD", "KIND", "MAY", "PLUGIN", "RULE"], rows);
+    format!("{} {basis}\n{table}", Clean(who))
 }
 
 #[cfg(test)]
@@ -64,31 +59,27 @@ mod tests {
 
     #[test]
     fn each_method_stands_with_the_rule_that_decides_it() {
-        let permissions = serde_json::from_value(json!({
-            "source": "anonymous",
+        let perms = serde_json::from_value(json!({
+            "basis": "anonymous",
             "methods": [
-                { "name": "manifest", "kind": "sync", "allowed": true, "rule": "allow manifest", "plugin": "core" },
-                { "name": "db.add", "kind": "async", "allowed": false, "rule": null, "plugin": null },
+                { "name": "blobs.get", "kind": "source", "allowed": true, "rule": "allowed by rule allow:blobs", "plugin": "blobs" },
+                { "name": "db.add", "kind": "async", "allowed": false, "rule": "not covered by any allow rule" },
             ]
         }))
         .unwrap();
         assert_eq!(
-            text(&permissions),
+            text(&perms),
             "a stranger has the rights of everybody\n\
-             METHOD    KIND   MAY      RULE            PLUGIN\n\
-             manifest  sync   allowed  allow manifest  core\n\
-             db.add    async  denied   -               -"
+             METHOD     KIND    MAY      PLUGIN  RULE\n\
+             blobs.get  source  allowed  blobs   allowed by rule allow:blobs\n\
+             db.add     async   denied   -       not covered by any allow rule"
         );
     }
 
     #[test]
     fn whoever_is_refused_sees_the_reason() {
-        let permissions =
-            serde_json::from_value(json!({ "id": "@x.ed25519", "source": "refused", "reason": "banned\u{1b}" }))
-                .unwrap();
-        assert_eq!(
-            text(&permissions),
-            "@x.ed25519 is turned away at the door: banned\\u{1b}"
-        );
+        let perms = json!({ "id": "@x.ed25519", "refused": "banned\u{1b}", "basis": "anonymous", "methods": [] });
+        let perms = serde_json::from_value(perms).unwrap();
+        assert_eq!(text(&perms), "@x.ed25519 may not come in: banned\\u{1b}");
     }
 }

@@ -21,16 +21,24 @@ const ID: &str = "@U5GvOKP/YUza9k53DSXxT0mk3PIrnyAmessvNfZl5E0=.ed25519";
 const PEER: &str = "@iojj3XQJ8ZX9UtstPLpdcspnCb8dlBIb83SIAbQPb1w=.ed25519";
 const ADDRESS: &str = "net:127.0.0.1:8008~shs:iojj3XQJ8ZX9UtstPLpdcspnCb8dlBIb83SIAbQPb1w=";
 
+fn peer() -> Value {
+    json!({
+        "number": 1, "id": PEER, "address": "net:192.0.2.7:1\u{9b}2J", "direction": "outgoing", "transport": "net",
+        "basis": "anonymous", "since": 0, "bytesIn": 1234, "bytesOut": 5, "rateIn": 10, "rateOut": 0
+    })
+}
+
 fn status(uptime: u64) -> Value {
+    let mut owner = peer();
+    owner["basis"] = json!("owner");
     json!({
         "id": ID,
-        "addresses": { "device": "net:127.0.0.1:1~shs:KEY", "public": null },
-        "uptime": uptime,
-        "peers": [{
-            "id": PEER, "address": "net:192.0.2.7:1\u{9b}2J", "direction": "outgoing", "transport": "net",
-            "since": 0, "bytesIn": 1234, "bytesOut": 5, "rateIn": 10.5, "rateOut": 0, "calls": 3
-        }],
-        "stats": {},
+        "listening": [],
+        "addresses": { "device": "net:127.0.0.1:1~shs:KEY" },
+        "peers": [peer(), owner],
+        "stats": { "uptime": uptime, "calls": 3 },
+        "rateIn": 10,
+        "rateOut": 0,
         "newer": [1]
     })
 }
@@ -46,15 +54,17 @@ fn node() -> Router {
         .call("control.peers", |_cx, ()| async { Ok(status(0)["peers"].clone()) })
         .call("control.connect", |_cx, address: String| async move {
             match address.as_str() {
-                ADDRESS => Ok(PEER),
+                ADDRESS => Ok(peer()),
                 other => Err(RemoteError::new(format!("cannot reach {other}\u{1b}[2J"))),
             }
         })
-        .call("control.disconnect", |_cx, who: String| async move { Ok(u64::from(who == PEER)) })
+        .call("control.disconnect", |_cx, who: String| async move {
+            Ok(u64::from(who == PEER))
+        })
         .call("control.perms", |_cx, id: Option<String>| async move {
             Ok(json!({
-                "id": id, "source": "auth",
-                "methods": [{ "name": "manifest", "kind": "sync", "allowed": true, "rule": "allow manifest", "plugin": "core" }]
+                "id": id, "basis": "auth",
+                "methods": [{ "name": "manifest", "kind": "sync", "allowed": true, "rule": "allowed by rule allow:manifest" }]
             }))
         })
 }
@@ -101,19 +111,20 @@ fn status_is_printed_once_where_there_is_no_terminal() {
         let shown = printed(&node.run(args), 0);
         let lines: Vec<&str> = shown.lines().collect();
         assert_eq!(
-            lines[..4],
+            lines[..5],
             [
                 ID,
                 "up 1 s, 1 peer, in 10 B/s, out 0 B/s",
                 "device   net:127.0.0.1:1~shs:KEY",
+                "so far   3 calls, 0 streams, 0 failed, 0 denied, 0 connections refused",
                 "peers by transport: net 1 out"
             ]
         );
         assert!(
-            lines[6].starts_with(PEER) && lines[6].ends_with("net:192.0.2.7:1\\u{9b}2J"),
+            lines[7].starts_with(PEER) && lines[7].ends_with("net:192.0.2.7:1\\u{9b}2J"),
             "{shown}"
         );
-        assert_eq!(lines.len(), 7, "{shown}");
+        assert_eq!(lines.len(), 8, "the owner is no peer: {shown}");
     }
 }
 
@@ -172,7 +183,7 @@ fn peers_are_listed_connected_and_disconnected() {
     );
     assert_eq!(
         json_lines(&printed(&node.run(&["connect", ADDRESS, "--json"]), 0)),
-        [json!({ "id": PEER })]
+        [peer()]
     );
     let refused = node.run(&["connect", &ADDRESS.replace("8008", "8009")]);
     printed(&refused, 1);
@@ -197,11 +208,11 @@ fn permissions_are_those_of_a_stranger_or_of_the_key_that_is_named() {
     let node = Running::start(node());
     let shown = printed(&node.run(&["perms"]), 0);
     assert!(
-        shown.starts_with("a stranger has the rights that auth grants\nMETHOD"),
+        shown.starts_with("a stranger has the rights that auth gives\nMETHOD"),
         "{shown}"
     );
     assert!(
-        shown.contains("manifest  sync  allowed  allow manifest  core"),
+        shown.contains("manifest  sync  allowed  -       allowed by rule allow:manifest"),
         "{shown}"
     );
     let shown = json_lines(&printed(&node.run(&["perms", PEER, "--json"]), 0));

@@ -8,53 +8,9 @@ use std::{
     io::{BufRead, BufReader, Read, Write},
     os::unix::fs::PermissionsExt,
     path::Path,
-    process::{Child, ChildStderr, Command, Output, Stdio},
+    process::{Child, ChildStderr, Command, Stdio},
 };
-use support::{initialised, printed, program, run, run_with_input, text};
-use tempfile::TempDir;
-
-const NETWORK: &str = "QUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUE=";
-
-/// A running `handfast serve`, killed at the end of the test.
-struct Served {
-    child: Child,
-    address: String,
-    dir: TempDir,
-}
-
-impl Served {
-    fn start() -> Self {
-        let dir = initialised();
-        let mut child = program(dir.path())
-            .args(["serve", "--listen", "net:127.0.0.1:0", "--network", NETWORK])
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap())
-            .read_line(&mut line)
-            .unwrap();
-        let address = line
-            .trim()
-            .strip_prefix("listening ")
-            .expect("a listening line")
-            .to_owned();
-        Self { child, address, dir }
-    }
-
-    fn call(&self, args: &[&str]) -> Output {
-        let args = [&["call", &self.address, "--network", NETWORK], args].concat();
-        run(self.dir.path(), &args)
-    }
-}
-
-impl Drop for Served {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
+use support::{NETWORK, Running, initialised, printed, program, run, run_with_input, text};
 
 #[test]
 fn init_makes_a_private_identity_once_and_id_prints_it() {
@@ -95,7 +51,7 @@ fn an_identity_that_others_can_read_is_refused() {
 
 #[test]
 fn every_kind_of_method_can_be_called() {
-    let served = Served::start();
+    let served = Running::serve();
     let own = printed(&run(served.dir.path(), &["id"]), 0);
     let own = own.trim();
     assert_eq!(printed(&served.call(&["whoami"]), 0), format!("{{\"id\":\"{own}\"}}\n"));
@@ -131,7 +87,7 @@ fn every_kind_of_method_can_be_called() {
     );
 
     let call = |args: &[&str], input: &str| {
-        let args = [&["call", &served.address, "--network", NETWORK], args].concat();
+        let args = [&["call", served.address(), "--network", NETWORK], args].concat();
         run_with_input(served.dir.path(), &args, input.as_bytes())
     };
     assert_eq!(printed(&call(&["notes.add"], "\"one\"\n\n{\"two\":2}\n"), 0), "");
@@ -146,7 +102,7 @@ fn every_kind_of_method_can_be_called() {
 
 #[test]
 fn each_way_of_failing_has_its_exit_code_and_says_why() {
-    let served = Served::start();
+    let served = Running::serve();
     let failed = |args: &[&str], code: i32, why: &str| {
         let output = served.call(args);
         printed(&output, code);
@@ -154,12 +110,16 @@ fn each_way_of_failing_has_its_exit_code_and_says_why() {
     };
     failed(&["fail", "\"no honey\""], 1, "no honey");
     failed(&["nosuch"], 1, "no method nosuch");
-    failed(&["nosuch", "--type", "async"], 1, "no async:nosuch");
+    failed(
+        &["nosuch", "--type", "async"],
+        1,
+        "method:nosuch is not in list of allowed methods",
+    );
     failed(&["echo", "no json"], 2, "not JSON");
     failed(&["", "5"], 2, "not a method name");
     failed(&["echo", "--type", "nonsense"], 2, "possible values");
 
-    let other_network = run(served.dir.path(), &["call", &served.address, "whoami"]);
+    let other_network = run(served.dir.path(), &["call", served.address(), "whoami"]);
     printed(&other_network, 3);
     assert!(
         text(&other_network.stderr).contains("another network"),
@@ -175,7 +135,7 @@ fn each_way_of_failing_has_its_exit_code_and_says_why() {
         .trim_start_matches('@')
         .trim_end_matches(".ed25519")
         .to_owned();
-    let place = served.address.split("~").next().unwrap();
+    let place = served.address().split("~").next().unwrap();
     let wrong_key = run(
         served.dir.path(),
         &["call", &format!("{place}~shs:{key}"), "whoami", "--network", NETWORK],
@@ -216,24 +176,8 @@ fn every_form_of_address_leads_to_the_node() {
     for place in listen {
         command.args(["--listen", place]);
     }
-    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
-    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    let addresses: Vec<String> = (0..listen.len())
-        .map(|_| {
-            lines
-                .next()
-                .unwrap()
-                .unwrap()
-                .strip_prefix("listening ")
-                .unwrap()
-                .to_owned()
-        })
-        .collect();
-    let served = Served {
-        child,
-        address: addresses[0].clone(),
-        dir,
-    };
+    let served = Running::of(command, dir, listen.len());
+    let addresses = &served.addresses;
     let own = printed(&run(served.dir.path(), &["id"]), 0);
     let expected = format!("{{\"id\":\"{}\"}}\n", own.trim());
 
@@ -300,8 +244,8 @@ fn every_alternative_that_failed_is_reported() {
 
 #[test]
 fn a_bad_line_of_stdin_is_named() {
-    let served = Served::start();
-    let args = ["call", &served.address, "--network", NETWORK, "notes.add"];
+    let served = Running::serve();
+    let args = ["call", served.address(), "--network", NETWORK, "notes.add"];
     let output = run_with_input(served.dir.path(), &args, b"1\nnonsense\n");
     printed(&output, 2);
     assert!(
@@ -313,11 +257,11 @@ fn a_bad_line_of_stdin_is_named() {
 
 #[test]
 fn a_refused_sink_ends_the_call_without_waiting_for_stdin() {
-    let served = Served::start();
+    let served = Running::serve();
     let mut child = program(served.dir.path())
         .args([
             "call",
-            &served.address,
+            served.address(),
             "--network",
             NETWORK,
             "nosuch",
@@ -333,16 +277,19 @@ fn a_refused_sink_ends_the_call_without_waiting_for_stdin() {
     let mut said = String::new();
     child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(1));
-    assert!(said.contains("no sink:nosuch"), "{said}");
+    assert!(
+        said.contains("method:nosuch is not in list of allowed methods"),
+        "{said}"
+    );
     drop(stdin);
 }
 
 #[test]
 fn a_seed_gives_the_identity_to_come_with() {
-    let served = Served::start();
+    let served = Running::serve();
     let seed = "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=";
     let by_option = printed(&served.call(&["whoareyou", "--seed", seed]), 0);
-    let address = format!("{}:{seed}", served.address);
+    let address = format!("{}:{seed}", served.address());
     let by_address = run(
         served.dir.path(),
         &["call", &address, "whoareyou", "--network", NETWORK],
@@ -354,29 +301,18 @@ fn a_seed_gives_the_identity_to_come_with() {
     );
 }
 
-/// Sends the signal of Ctrl-C.
-fn interrupt(child: &Child) {
-    assert!(
-        Command::new("kill")
-            .args(["-INT", &child.id().to_string()])
-            .status()
-            .unwrap()
-            .success()
-    );
-}
-
 #[test]
 fn ctrl_c_ends_serving_gracefully_and_open_calls_see_an_orderly_end() {
-    let mut served = Served::start();
+    let mut served = Running::serve();
     let mut caller = program(served.dir.path())
-        .args(["call", &served.address, "--network", NETWORK, "sleep", "600"])
+        .args(["call", served.address(), "--network", NETWORK, "sleep", "600"])
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
     // The call is under way once the server has taken the connection; a second call on a new connection shows that.
     printed(&served.call(&["whoami"]), 0);
-    interrupt(&served.child);
+    served.signal("INT");
     assert_eq!(served.child.wait().unwrap().code(), Some(0));
     let mut answer = String::new();
     caller.stdout.take().unwrap().read_to_string(&mut answer).unwrap();
@@ -391,7 +327,8 @@ fn ctrl_c_ends_serving_gracefully_and_open_calls_see_an_orderly_end() {
 #[test]
 fn strangers_that_hold_every_place_at_the_door_do_not_keep_honest_peers_out() {
     let dir = initialised();
-    let mut server = Command::new("sh")
+    let mut server = Command::new("sh");
+    server
         .args([
             "-c",
             "ulimit -n 256 && exec \"$0\" \"$@\"",
@@ -399,22 +336,15 @@ fn strangers_that_hold_every_place_at_the_door_do_not_keep_honest_peers_out() {
             "--dir",
         ])
         .arg(dir.path())
-        .args(["serve", "--listen", "net:127.0.0.1:0", "--network", NETWORK])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
+        .args(["serve", "--listen", "net:127.0.0.1:0", "--network", NETWORK]);
+    let served = Running::of(server, dir, 1);
+    let place = served
+        .address()
+        .strip_prefix("net:")
+        .unwrap()
+        .split('~')
+        .next()
         .unwrap();
-    let mut line = String::new();
-    BufReader::new(server.stdout.take().unwrap())
-        .read_line(&mut line)
-        .unwrap();
-    let address = line.trim().strip_prefix("listening ").unwrap().to_owned();
-    let served = Served {
-        child: server,
-        address,
-        dir,
-    };
-    let place = served.address.strip_prefix("net:").unwrap().split('~').next().unwrap();
     let mut held = Vec::new();
     for _ in 0..400 {
         let mut stranger = std::net::TcpStream::connect(place).unwrap();
@@ -538,9 +468,9 @@ fn help_teaches() {
 
 #[test]
 fn a_reader_that_has_seen_enough_ends_the_program_quietly() {
-    let served = Served::start();
+    let served = Running::serve();
     let mut child = program(served.dir.path())
-        .args(["call", &served.address, "--network", NETWORK, "clock", "10"])
+        .args(["call", served.address(), "--network", NETWORK, "clock", "10"])
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()

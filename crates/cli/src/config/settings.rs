@@ -7,6 +7,7 @@ use super::{
 use crate::exit::Failure;
 use handfast_keys::NetworkIdentifier;
 use handfast_multiserver::{Connections, Incoming, Outgoing};
+use handfast_stack::{Config, Control, Global, Limits, Stack};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -16,10 +17,53 @@ const KEYS: &[Key] = &[
         "network",
         "The network identifier (app key, caps.shs): 32 bytes in base64. Only nodes of one network hear each other.",
     ),
+    Key::new("global", "What the node and all of its plugins see."),
+    Key::new(
+        "global.closeDeadline",
+        "How long closing waits for work to finish before it cuts connections, in milliseconds.",
+    ),
+    Key::optional(
+        "global.prometheus",
+        "Where counters are served to Prometheus over HTTP, at /metrics. Left out: nowhere.",
+        "prometheus = \"127.0.0.1:9464\"",
+    ),
+    Key::new("global.timers", "How long what is waited for."),
+    Key::new(
+        "global.timers.inactivity",
+        "How long a connection may be silent in both directions before it is closed, in milliseconds; 0 is for ever.",
+    ),
+    Key::new(
+        "global.timers.handshake",
+        "How long a handshake may take, in milliseconds.",
+    ),
+    Key::new("global.limits", "How much strangers may take."),
+    Key::optional(
+        "global.limits.maxConnections",
+        "The most connections that came in. Left out: half of the files that the process may open.",
+        "maxConnections = 16000",
+    ),
+    Key::new(
+        "global.limits.maxConnectionsPerIp",
+        "The most of them from one address, or from one /64 network for IPv6.",
+    ),
+    Key::optional(
+        "global.limits.maxHalfOpen",
+        "The most connections whose handshake is not finished. Left out: a quarter of the files that the process may open.",
+        "maxHalfOpen = 8000",
+    ),
+    Key::new(
+        "global.limits.maxHalfOpenPerIp",
+        "The most of them from one address or network.",
+    ),
+    Key::new(
+        "global.limits.connectTimeout",
+        "How long each alternative of an address may take until its transport stands, in milliseconds.",
+    ),
     Key::new(
         "global.connections.incoming",
-        "What to listen on, by transport: net, ws or unix. Each [[...]] is one place. To be reached from other machines, let\n\
-         a place have the scopes [\"device\", \"local\", \"public\"]. The owner's socket in the node's directory needs no entry.",
+        "What to listen on, by transport: net, ws or unix. Each [[...]] is one place; net = [] stands for none. To be\n\
+         reached from other machines, let a place have the scopes [\"device\", \"local\", \"public\"]. The owner's socket in\n\
+         the node's directory needs no entry.",
     ),
     Key::optional(
         "global.connections.incoming.ws",
@@ -97,40 +141,59 @@ const KEYS: &[Key] = &[
 ];
 
 /// The configuration of a node.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
+#[derive(Clone, Debug)]
 pub(crate) struct Settings {
     pub(crate) network: NetworkIdentifier,
-    pub(crate) global: Global,
+    config: Config,
 }
 
-/// What the node and all of its plugins see.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-pub(crate) struct Global {
-    pub(crate) connections: Connections,
+/// The configuration as it is written: what is missing is not said.
+#[derive(Default, Serialize, Deserialize)]
+#[serde(default)]
+struct Written {
+    network: NetworkIdentifier,
+    // The two parts of a `Config`, so that errors in `global` keep their line.
+    global: Global,
+    #[serde(flatten)]
+    plugins: BTreeMap<String, serde_json::Value>,
 }
 
-impl Default for Global {
-    /// A node listens on this machine only unless it is told otherwise.
+impl Default for Settings {
+    /// What this program takes for granted: a node listens on this machine only unless it is told otherwise.
     fn default() -> Self {
         let here = Incoming {
             port: Some(8008),
             ..Incoming::default()
         };
-        Self {
-            connections: Connections {
-                incoming: [("net".into(), vec![here])].into(),
-                ..Connections::default()
-            },
-        }
+        let usual = handfast_multiserver::Limits::default();
+        let mut config = Config::default();
+        config.global.connections = Some(Connections {
+            incoming: [("net".into(), vec![here])].into(),
+            ..Connections::default()
+        });
+        config.global.limits = Limits {
+            max_connections_per_ip: Some(usual.max_connections_per_ip),
+            max_half_open_per_ip: Some(usual.max_half_open_per_ip),
+            connect_timeout: Some(usual.connect_timeout),
+            // These follow from the number of files that the process may open.
+            max_connections: None,
+            max_half_open: None,
+        };
+        let network = NetworkIdentifier::default();
+        let config = Stack::new(network).plugin(Control).written_config(config);
+        Self { network, config }
     }
 }
 
 impl Settings {
+    /// What the node is started with.
+    pub(crate) fn config(self) -> Config {
+        self.config
+    }
+
     /// What to dial with.
-    pub(crate) fn outgoing(&self) -> &BTreeMap<String, Vec<Outgoing>> {
-        &self.global.connections.outgoing
+    pub(crate) fn outgoing(&self) -> BTreeMap<String, Vec<Outgoing>> {
+        self.config.global.connections().outgoing
     }
 
     /// Reads a configuration; what it leaves out has its default.
@@ -139,17 +202,32 @@ impl Settings {
     /// The line, and what is wrong there.
     pub(super) fn from_toml(text: &str) -> Result<Self, String> {
         keys::refuse_unknown(text, KEYS)?;
-        toml::from_str(text).map_err(|error| {
+        let written: Written = toml::from_str(text).map_err(|error| {
             let line = error
                 .span()
                 .map(|span| format!("line {}: ", keys::line_of(text, span.start)));
             format!("{}{}", line.unwrap_or_default(), error.message())
+        })?;
+        let Written {
+            network,
+            global,
+            plugins,
+        } = written;
+        Ok(Self {
+            network,
+            config: Self::default().config.merge(Config { global, plugins }),
         })
     }
 
     /// The whole configuration, with comments.
     pub(super) fn to_toml(&self) -> Result<String, Failure> {
-        let values = serde_json::to_value(self).map_err(Failure::local)?;
+        let Config { global, plugins } = self.config.clone();
+        let written = Written {
+            network: self.network,
+            global,
+            plugins,
+        };
+        let values = serde_json::to_value(written).map_err(Failure::local)?;
         text::write(&values, KEYS).map_err(Failure::local)
     }
 }
@@ -162,9 +240,30 @@ mod tests {
     fn the_written_defaults_are_the_defaults() {
         let written = Settings::default().to_toml().unwrap();
         let read = Settings::from_toml(&written).unwrap();
-        let value = |settings: &Settings| serde_json::to_value(settings).unwrap();
-        assert_eq!(value(&read), value(&Settings::default()), "{written}");
+        let value = |settings: &Settings| settings.to_toml().unwrap();
+        assert!(
+            read.config == Settings::default().config && read.network == Settings::default().network,
+            "{written}"
+        );
         assert_eq!(value(&Settings::from_toml("").unwrap()), value(&Settings::default()));
+    }
+
+    #[test]
+    fn what_is_not_said_stays_as_it_is() {
+        let settings = Settings::from_toml("[[global.connections.incoming.ws]]\nport = 1").unwrap();
+        let incoming = settings.config.global.connections().incoming;
+        assert_eq!(incoming["ws"][0].port, Some(1));
+        assert!(
+            incoming["ws"][0].scope.is_device_only(),
+            "nothing is opened to others by silence"
+        );
+        assert_eq!(
+            incoming["net"],
+            Settings::default().config.global.connections().incoming["net"]
+        );
+        let none = Settings::from_toml("global.connections.incoming.net = []").unwrap();
+        assert!(none.config.global.connections().incoming["net"].is_empty());
+        assert_eq!(none.outgoing(), Settings::default().outgoing());
     }
 
     #[test]
@@ -186,7 +285,8 @@ mod tests {
                 _ => {}
             }
         }
-        check(&serde_json::to_value(Settings::default()).unwrap(), &mut Vec::new());
+        let written: serde_json::Value = toml::from_str(&Settings::default().to_toml().unwrap()).unwrap();
+        check(&written, &mut Vec::new());
 
         let written = Settings::default().to_toml().unwrap();
         for key in KEYS.iter().filter(|key| !key.example.is_empty()) {
@@ -207,6 +307,14 @@ mod tests {
             ("\nnetwork = 5", "line 2: "),
             ("network = \"short\"", "line 1: "),
             ("network = ", "line 1: "),
+            (
+                "[global.timers]\ninactivity = -1",
+                "line 2: -1 is no number of milliseconds",
+            ),
+            (
+                "[[global.connections.incoming.net]]\nport = 1\nscope = \"world\"",
+                "line 3: ",
+            ),
             (
                 "\n\nnetwrok = 1",
                 "line 3: there is no key netwrok; the nearest one is network",

@@ -8,12 +8,13 @@ pub(crate) use plain::peers_table;
 
 use crate::{
     args,
-    control::{Node, Status, failed, understood},
+    control::{Node, failed, understood},
     exit::Failure,
     home::Home,
     out,
 };
 use futures_util::{Stream, StreamExt};
+use handfast_stack::control::Status;
 use serde_json::Value;
 use std::io::IsTerminal;
 

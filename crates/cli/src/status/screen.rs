@@ -2,10 +2,9 @@
 
 use super::{
     Looks,
-    summary::{Summary, is_incoming},
+    summary::{Summary, addresses, counters, peers, way},
 };
 use crate::{
-    control::{Connection, Status},
     exit::Failure,
     figures::{bytes, count, now, span},
     out::Clean,
@@ -14,6 +13,7 @@ use crate::{
 use anyhow::anyhow;
 use crossterm::event::{Event, EventStream, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use futures_util::StreamExt;
+use handfast_stack::control::{PeerStatus, Status};
 use ratatui::{
     DefaultTerminal, Frame,
     layout::{Constraint, Layout, Rect},
@@ -80,8 +80,7 @@ impl Picture {
     fn renew(&mut self, status: Status) {
         let summary = Summary::of(&status);
         self.rates.truncate(HISTORY - 1);
-        // The casts saturate.
-        self.rates.push_front((summary.rate_in as u64, summary.rate_out as u64));
+        self.rates.push_front((summary.rate_in, summary.rate_out));
         self.status = Some(status);
     }
 
@@ -116,37 +115,38 @@ impl Picture {
             return;
         };
         let summary = Summary::of(status);
-        let addresses: Vec<Line<'_>> = addresses(status).collect();
+        let facts = facts(status);
         let curves = if frame.area().height < ROOM_FOR_CURVES {
             1
         } else {
             CURVES
         };
-        let lines = u16::try_from(addresses.len()).unwrap_or(u16::MAX);
+        let lines = u16::try_from(facts.len()).unwrap_or(u16::MAX);
         let parts = [
             Constraint::Length(1),
             Constraint::Length(lines),
             Constraint::Length(curves),
             Constraint::Min(3),
         ];
-        let [head, places, rates, peers] = Layout::vertical(parts).areas(frame.area());
+        let [head, below, rates, table] = Layout::vertical(parts).areas(frame.area());
 
         draw_head(frame, head, status);
-        frame.render_widget(Paragraph::new(addresses), places);
+        frame.render_widget(Paragraph::new(facts), below);
         self.draw_rates(frame, rates, &summary);
 
+        let all = peers(&status.peers).count();
         // The frame and the head of the table take three lines.
-        self.page = usize::from(peers.height.saturating_sub(3));
-        self.scrolled = self.scrolled.min(status.peers.len().saturating_sub(self.page));
-        let seen = status.peers.iter().skip(self.scrolled).take(self.page);
-        let mut title = count(status.peers.len(), "peer");
-        if !status.peers.is_empty() {
+        self.page = usize::from(table.height.saturating_sub(3));
+        self.scrolled = self.scrolled.min(all.saturating_sub(self.page));
+        let seen = peers(&status.peers).skip(self.scrolled).take(self.page);
+        let mut title = count(all, "peer");
+        if all > 0 {
             title += &format!(": {}", Clean(summary.transports()));
         }
-        if self.page < status.peers.len() {
+        if self.page < all {
             title += " (↑ ↓ scroll)";
         }
-        frame.render_widget(table(seen, title, peers.width), peers);
+        frame.render_widget(peers_table(seen, title, table.width), table);
     }
 
     fn draw_rates(&self, frame: &mut Frame<'_>, area: Rect, summary: &Summary) {
@@ -176,7 +176,7 @@ fn draw_head(frame: &mut Frame<'_>, area: Rect, status: &Status) {
     let left = Line::from(vec![
         "handfast ".bold(),
         Span::raw(Clean(&status.id).to_string()),
-        format!("  up {}", span(status.uptime)).dim(),
+        format!("  up {}", span(status.stats.uptime)).dim(),
     ]);
     frame.render_widget(left, area);
     let leave = "q leaves";
@@ -189,13 +189,12 @@ fn draw_head(frame: &mut Frame<'_>, area: Rect, status: &Status) {
     frame.render_widget(Line::from(leave).style(Style::new().dim()), right);
 }
 
-fn addresses(status: &Status) -> impl Iterator<Item = Line<'_>> {
-    status.addresses.iter().filter_map(|(scope, address)| {
-        Some(Line::from(vec![
-            format!("{:8} ", Clean(scope).to_string()).dim(),
-            Span::raw(Clean(address.as_ref()?).to_string()),
-        ]))
-    })
+/// Where the node is reached, and what happened so far.
+fn facts(status: &Status) -> Vec<Line<'_>> {
+    let named = |name: &str, what: String| Line::from(vec![format!("{name:8} ").dim(), Span::raw(what)]);
+    let addresses = addresses(status).into_iter();
+    let addresses = addresses.map(|(scope, address)| named(scope.as_str(), Clean(address).to_string()));
+    addresses.chain([named("so far", counters(&status.stats))]).collect()
 }
 
 /// A column of the table: its head, its width, and what stands in it.
@@ -204,11 +203,11 @@ struct Column {
     width: Constraint,
     /// Whether it is left out where there is not room for all.
     dispensable: bool,
-    cell: fn(&Connection) -> String,
+    cell: fn(&PeerStatus) -> String,
 }
 
 impl Column {
-    const fn new(head: &'static str, width: u16, cell: fn(&Connection) -> String) -> Self {
+    const fn new(head: &'static str, width: u16, cell: fn(&PeerStatus) -> String) -> Self {
         Self {
             head,
             width: Constraint::Length(width),
@@ -217,7 +216,7 @@ impl Column {
         }
     }
 
-    const fn dispensable(head: &'static str, width: u16, cell: fn(&Connection) -> String) -> Self {
+    const fn dispensable(head: &'static str, width: u16, cell: fn(&PeerStatus) -> String) -> Self {
         Self {
             dispensable: true,
             ..Self::new(head, width, cell)
@@ -225,25 +224,24 @@ impl Column {
     }
 }
 
-const COLUMNS: [Column; 10] = [
+const COLUMNS: [Column; 9] = [
     Column::new("PEER", 12, |peer| {
         short(&Clean(peer.id.as_deref().unwrap_or("unknown")).to_string())
     }),
-    Column::new("WAY", 3, |peer| if is_incoming(peer) { "in" } else { "out" }.into()),
+    Column::new("WAY", 3, |peer| way(peer.direction).into()),
     Column::new("OVER", 6, |peer| Clean(&peer.transport).to_string()),
-    Column::new("SINCE", 12, |peer| span(now() - peer.since)),
-    Column::dispensable("IN", 7, |peer| bytes(peer.bytes_in as f64)),
-    Column::dispensable("OUT", 7, |peer| bytes(peer.bytes_out as f64)),
+    Column::new("SINCE", 12, |peer| span(now().saturating_sub(peer.since))),
+    Column::dispensable("IN", 7, |peer| bytes(peer.bytes_in)),
+    Column::dispensable("OUT", 7, |peer| bytes(peer.bytes_out)),
     Column::new("IN/S", 7, |peer| bytes(peer.rate_in)),
     Column::new("OUT/S", 7, |peer| bytes(peer.rate_out)),
-    Column::dispensable("CALLS", 6, |peer| peer.calls.to_string()),
     Column {
         width: Constraint::Fill(1),
         ..Column::new("ADDRESS", 0, |peer| Clean(&peer.address).to_string())
     },
 ];
 
-fn table<'a>(peers: impl Iterator<Item = &'a Connection>, title: String, width: u16) -> Table<'static> {
+fn peers_table<'a>(peers: impl Iterator<Item = &'a PeerStatus>, title: String, width: u16) -> Table<'static> {
     let columns = || {
         COLUMNS
             .iter()
@@ -268,27 +266,16 @@ fn short(id: &str) -> String {
 mod tests {
     use super::*;
     use ratatui::{Terminal, backend::TestBackend};
+    use serde_json::json;
 
     fn status(peers: usize) -> Status {
-        let peer = |number: usize| Connection {
-            id: Some(format!("@{number:03}BvOKPYUza9k53DSXxT0mk3PIrnyAmessvNfZl5E0=.ed25519")),
-            address: format!("net:192.0.2.7:{}", 1000 + number),
-            direction: "incoming".into(),
-            transport: "net".into(),
-            since: now() - 90_500.0,
-            bytes_in: 1_234_000,
-            bytes_out: 5,
-            rate_in: 1000.0,
-            rate_out: 0.0,
-            calls: 7,
-        };
-        Status {
-            id: "@me.ed25519".into(),
-            addresses: [("public".to_owned(), Some("net:example.org:8008~shs:KEY".to_owned()))].into(),
-            uptime: 3_600_000.0,
-            peers: (0..peers).map(peer).collect(),
-            ..Status::default()
-        }
+        super::super::summary::tests::status((0..peers).map(|number| {
+            json!({
+                "id": format!("@{number:03}BvOKPYUza9k53DSXxT0mk3PIrnyAmessvNfZl5E0=.ed25519"),
+                "address": format!("net:192.0.2.7:{}", 1000 + number),
+                "since": now() - 90_500, "bytesIn": 1_234_000, "bytesOut": 5, "rateIn": 1000,
+            })
+        }))
     }
 
     fn shown(picture: &mut Picture, width: u16, height: u16) -> Vec<String> {
@@ -312,35 +299,22 @@ mod tests {
         assert!(lines[0].starts_with("handfast @me.ed25519  up 1 h"), "{lines:#?}");
         assert!(lines[0].ends_with("q leaves"), "{lines:#?}");
         assert_eq!(lines[1].trim_end(), "public   net:example.org:8008~shs:KEY");
+        assert!(lines[2].starts_with("so far   0 calls"), "{lines:#?}");
         assert!(
-            lines[2].contains("in 2.0 kB/s") && lines[2].contains("out 0 B/s"),
+            lines[3].contains("in 2.0 kB/s") && lines[3].contains("out 0 B/s"),
             "{lines:#?}"
         );
-        assert!(lines[3..7].concat().contains('█'), "a curve: {lines:#?}");
-        assert!(lines[7].contains("2 peers: net 2 in"), "{lines:#?}");
-        assert!(lines[8].contains("PEER"), "{lines:#?}");
-        let cells: Vec<&str> = lines[9].trim_matches('│').split_whitespace().collect();
+        assert!(lines[4..8].concat().contains('█'), "a curve: {lines:#?}");
+        assert!(lines[8].contains("2 peers: net 2 in"), "{lines:#?}");
+        assert!(lines[9].contains("PEER"), "{lines:#?}");
+        let row = lines[10]
+            .trim_matches('│')
+            .split_whitespace()
+            .collect::<Vec<_>>()
+            .join(" ");
         assert_eq!(
-            cells,
-            [
-                "@000BvOKPYU…",
-                "in",
-                "net",
-                "1",
-                "min",
-                "30",
-                "s",
-                "1.2",
-                "MB",
-                "5",
-                "B",
-                "1.0",
-                "kB",
-                "0",
-                "B",
-                "7",
-                "net:192.0.2.7:1000"
-            ]
+            row,
+            "@000BvOKPYU… in net 1 min 30 s 1.2 MB 5 B 1.0 kB 0 B net:192.0.2.7:1000"
         );
     }
 
@@ -349,7 +323,7 @@ mod tests {
         let mut picture = Picture::default();
         picture.renew(status(30));
         let seen = |picture: &mut Picture| {
-            let lines = shown(picture, 100, 12);
+            let lines = shown(picture, 100, 13);
             let all = lines.concat();
             assert!(!all.contains('█') && all.contains("scroll"), "{lines:#?}");
             lines
@@ -428,7 +402,7 @@ mod tests {
     fn the_history_of_rates_is_bounded() {
         let mut picture = Picture::default();
         for _ in 0..HISTORY + 10 {
-            picture.renew(Status::default());
+            picture.renew(status(0));
         }
         assert_eq!(picture.rates.len(), HISTORY);
     }

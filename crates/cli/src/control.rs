@@ -1,9 +1,5 @@
 //! The way from the program's commands to the node that runs in the same directory: its Unix socket, with full rights.
 
-mod answers;
-
-pub(crate) use answers::{Connection, Permissions, Status};
-
 use crate::{exit::Failure, home::Home};
 use anyhow::anyhow;
 use handfast_multiserver::{self as multiserver, Endpoint, Outgoing, Transport as _, Unix};
