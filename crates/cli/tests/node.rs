@@ -318,7 +318,6 @@ fn a_second_ctrl_c_ends_at_once() {
         .unwrap();
     let runs = |node: &Running| {
         let peers = json_lines(&printed(&node.run(&["peers", "--json"]), 0));
-        // More than the manifest was received.
         peers
             .iter()
             .any(|peer| peer["basis"] == "anonymous" && peer["bytesIn"].as_u64() > Some(80))
