@@ -7,8 +7,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use handfast_multiserver::{Connections, Incoming, Outgoing};
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
 use crate::merge::{merge, merge_maps};
@@ -61,6 +62,14 @@ pub struct Global {
     /// The TCP port to listen on, if `connections` is not said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub port: Option<u16>,
+    /// What to listen on and to dial with, by transport. What is listed neither here nor in the defaults is not used: a list
+    /// of `incoming` alone is a node that cannot dial. If it is not said at all, it is [`Connections::default`] on `host` and
+    /// `port`.
+    #[serde(default, deserialize_with = "as_listed", skip_serializing_if = "Option::is_none")]
+    pub connections: Option<Connections>,
+    /// How much strangers may take.
+    #[serde(default, skip_serializing_if = "Limits::says_nothing")]
+    pub limits: Limits,
     /// The directory for what the node keeps.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub path: Option<PathBuf>,
@@ -93,6 +102,43 @@ pub struct Timers {
     /// Everything else that stands there, for plugins.
     #[serde(flatten)]
     pub extra: Map<String, Value>,
+}
+
+/// How much strangers may take; what is not said is as [`handfast_multiserver::Limits`] has it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+pub struct Limits {
+    /// The most connections that came in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_connections: Option<usize>,
+    /// The most of them from one address, or from one /64 network for IPv6.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_connections_per_ip: Option<usize>,
+    /// The most connections whose handshake is not finished.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_half_open: Option<usize>,
+    /// The most of them from one address or network.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_half_open_per_ip: Option<usize>,
+    /// How long each alternative that is dialled may take until its transport stands.
+    #[serde(with = "millis", skip_serializing_if = "Option::is_none")]
+    pub connect_timeout: Option<Duration>,
+}
+
+impl Limits {
+    fn says_nothing(&self) -> bool {
+        *self == Self::default()
+    }
+
+    fn or(self, other: Self) -> Self {
+        Self {
+            max_connections: self.max_connections.or(other.max_connections),
+            max_connections_per_ip: self.max_connections_per_ip.or(other.max_connections_per_ip),
+            max_half_open: self.max_half_open.or(other.max_half_open),
+            max_half_open_per_ip: self.max_half_open_per_ip.or(other.max_half_open_per_ip),
+            connect_timeout: self.connect_timeout.or(other.connect_timeout),
+        }
+    }
 }
 
 impl Config {
@@ -163,11 +209,40 @@ impl Config {
                 defaults.plugins.insert(name, section);
             }
         }
-        defaults.merge(self.clone())
+        let mut config = defaults.merge(self.clone());
+        config.global.connections = Some(config.global.connections());
+        config
     }
 }
 
 impl Global {
+    /// What to listen on and to dial with.
+    pub fn connections(&self) -> Connections {
+        if let Some(connections) = &self.connections {
+            return connections.clone();
+        }
+        let mut connections = Connections::default();
+        for place in connections.incoming.values_mut().flatten() {
+            place.host = self.host.iter().cloned().collect();
+            // As the original: any free port, unless one is said.
+            place.port = Some(self.port.unwrap_or(0));
+        }
+        connections
+    }
+
+    /// How much strangers may take.
+    pub fn limits(&self) -> handfast_multiserver::Limits {
+        let mut limits = handfast_multiserver::Limits::default();
+        let set = |limit: &mut usize, own: Option<usize>| *limit = own.unwrap_or(*limit);
+        set(&mut limits.max_connections, self.limits.max_connections);
+        set(&mut limits.max_connections_per_ip, self.limits.max_connections_per_ip);
+        set(&mut limits.max_half_open, self.limits.max_half_open);
+        set(&mut limits.max_half_open_per_ip, self.limits.max_half_open_per_ip);
+        limits.handshake_timeout = self.handshake_timeout();
+        limits.connect_timeout = self.limits.connect_timeout.unwrap_or(limits.connect_timeout);
+        limits
+    }
+
     /// How long a handshake may take.
     pub fn handshake_timeout(&self) -> Duration {
         self.timeout.unwrap_or_else(|| self.timers.handshake())
@@ -196,6 +271,8 @@ impl Global {
         let Self {
             host,
             port,
+            connections,
+            limits,
             path,
             timers,
             timeout,
@@ -213,6 +290,15 @@ impl Global {
         Self {
             host: host.or(self.host),
             port: port.or(self.port),
+            connections: match (self.connections, connections) {
+                (Some(mut there), Some(own)) => {
+                    there.incoming.extend(own.incoming);
+                    there.outgoing.extend(own.outgoing);
+                    Some(there)
+                }
+                (there, own) => own.or(there),
+            },
+            limits: limits.or(self.limits),
             path: path.or(self.path),
             timers: Timers {
                 inactivity: inactivity.or(self.timers.inactivity),
@@ -255,6 +341,8 @@ impl fmt::Debug for Global {
         f.debug_struct("Global")
             .field("host", &self.host)
             .field("port", &self.port)
+            .field("connections", &self.connections)
+            .field("limits", &self.limits)
             .field("path", &self.path)
             .field("timers", &self.timers)
             .field("timeout", &self.timeout)
@@ -317,6 +405,19 @@ fn misfit(section: &str, why: impl fmt::Display) -> Error {
         plugin: section.to_owned(),
         why: why.to_string(),
     }
+}
+
+/// Connections as they are listed: whoever lists what comes in has not said that everything may be dialled.
+fn as_listed<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Connections>, D::Error> {
+    #[derive(Deserialize)]
+    struct Listed {
+        #[serde(default)]
+        incoming: BTreeMap<String, Vec<Incoming>>,
+        #[serde(default)]
+        outgoing: BTreeMap<String, Vec<Outgoing>>,
+    }
+    let listed = Option::<Listed>::deserialize(deserializer)?;
+    Ok(listed.map(|Listed { incoming, outgoing }| Connections { incoming, outgoing }))
 }
 
 /// A duration as a number of milliseconds, as JavaScript writes it.

@@ -75,6 +75,13 @@ pub enum Error {
         path: String,
     },
 
+    /// There is nobody to be: [`Stack::identity`](crate::Stack::identity) was not called.
+    #[error("a node needs an identity: give it one with `Stack::identity`")]
+    NoIdentity,
+    /// The text is no address.
+    #[error(transparent)]
+    Address(#[from] handfast_multiserver::Malformed),
+
     // The owner's doing.
     /// A section of the configuration does not fit.
     #[error("the section {plugin:?} of the configuration does not fit: {why}")]
@@ -95,7 +102,18 @@ pub enum Error {
         source: Box<dyn std::error::Error + Send + Sync>,
     },
 
+    // The peer's doing, and the network's.
+    /// A peer could not be reached; of an address with alternatives, why for each.
+    #[error(transparent)]
+    Connect(handfast_multiserver::Error),
+    /// The method `auth` refuses a peer, or failed to decide.
+    #[error("refused: {0}")]
+    Refused(String),
+
     // The environment's doing.
+    /// The node cannot listen where the configuration says, or may not.
+    #[error(transparent)]
+    Listen(handfast_multiserver::Error),
     /// The node is closed, or about to.
     #[error("the node is closed")]
     Closed,

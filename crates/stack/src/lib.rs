@@ -22,7 +22,7 @@ pub use handfast_mux::Permissions as Rights;
 
 pub use api::Sender;
 pub use camel_case::camel_case;
-pub use config::{CLOSE_DEADLINE, Config, Global, HANDSHAKE, INACTIVITY, PluginConfig, Timers};
+pub use config::{CLOSE_DEADLINE, Config, Global, HANDSHAKE, INACTIVITY, Limits, PluginConfig, Timers};
 pub use error::Error;
 pub use hook::{Hook, Next};
 pub use merge::merge;
