@@ -425,20 +425,27 @@ mod millis {
     use super::{Deserialize, Duration, Serialize};
     use serde::{Deserializer, Serializer, de::Error};
 
+    /// The largest number of which JavaScript is sure, some 285,000 years.
+    const LONGEST: f64 = 9_007_199_254_740_991.0;
+
     pub(super) fn serialize<S: Serializer>(duration: &Option<Duration>, serializer: S) -> Result<S::Ok, S::Error> {
         let millis = duration.map(|duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX));
         millis.serialize(serializer)
     }
 
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "the range is checked"
+    )]
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
-        let Some(millis) = Option::<f64>::deserialize(deserializer)? else {
-            return Ok(None);
-        };
-        let duration = Duration::try_from_secs_f64(millis / 1000.0);
-        duration.map(Some).map_err(|_| {
-            D::Error::custom(format_args!(
+        match Option::<f64>::deserialize(deserializer)? {
+            None => Ok(None),
+            // Rounded up: less than one would become 0, which stands for ever.
+            Some(millis) if (0.0..=LONGEST).contains(&millis) => Ok(Some(Duration::from_millis(millis.ceil() as u64))),
+            Some(millis) => Err(D::Error::custom(format_args!(
                 "{millis} is no number of milliseconds; 0 or more are wanted"
-            ))
-        })
+            ))),
+        }
     }
 }

@@ -2,6 +2,9 @@
 
 mod api;
 mod camel_case;
+#[cfg(feature = "_check")]
+#[doc(hidden)]
+pub mod check;
 mod config;
 mod error;
 pub mod hook;

@@ -100,7 +100,7 @@ fn timers_are_milliseconds_and_timeout_wins() {
     let timers = json!({ "inactivity": 0, "handshake": 250.5, "ping": 300_000 });
     let config = read(json!({ "global": { "timers": timers, "closeDeadline": 5 } }));
     assert_eq!(config.global.timers.inactivity(), Duration::ZERO);
-    assert_eq!(config.global.handshake_timeout(), Duration::from_micros(250_500));
+    assert_eq!(config.global.handshake_timeout(), Duration::from_millis(251));
     assert_eq!(config.global.close_deadline(), Duration::from_millis(5));
     assert_eq!(
         config.global.timers.extra["ping"],
