@@ -2,6 +2,7 @@
 
 use crate::{Alternative, Auth, BoxSocket};
 use handfast_keys::PublicKey;
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// A stream to a peer that is known.
@@ -37,7 +38,8 @@ impl fmt::Debug for Connection {
 }
 
 /// Which end dialled.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Direction {
     /// The other end.
     Incoming,

@@ -62,9 +62,9 @@ pub struct Global {
     /// The TCP port to listen on, if `connections` is not said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub port: Option<u16>,
-    /// What to listen on and to dial with, by transport. What is listed neither here nor in the defaults is not used: a list
-    /// of `incoming` alone is a node that cannot dial. If it is not said at all, it is [`Connections::default`] on `host` and
-    /// `port`.
+    /// What to listen on and to dial with, by transport: nothing is listened on that is not listed, and where no way to dial
+    /// is listed, everything that is built in is dialled. If it is not said at all, it is [`Connections::default`] on `host`
+    /// and `port`.
     #[serde(default, deserialize_with = "as_listed", skip_serializing_if = "Option::is_none")]
     pub connections: Option<Connections>,
     /// How much strangers may take.
@@ -218,10 +218,14 @@ impl Config {
 impl Global {
     /// What to listen on and to dial with.
     pub fn connections(&self) -> Connections {
-        if let Some(connections) = &self.connections {
-            return connections.clone();
-        }
         let mut connections = Connections::default();
+        if let Some(listed) = &self.connections {
+            connections.incoming.clone_from(&listed.incoming);
+            if !listed.outgoing.is_empty() {
+                connections.outgoing.clone_from(&listed.outgoing);
+            }
+            return connections;
+        }
         for place in connections.incoming.values_mut().flatten() {
             place.host = self.host.iter().cloned().collect();
             // As the original: any free port, unless one is said.
@@ -291,11 +295,7 @@ impl Global {
             host: host.or(self.host),
             port: port.or(self.port),
             connections: match (self.connections, connections) {
-                (Some(mut there), Some(own)) => {
-                    there.incoming.extend(own.incoming);
-                    there.outgoing.extend(own.outgoing);
-                    Some(there)
-                }
+                (Some(there), Some(own)) => Some(there.merge(own)),
                 (there, own) => own.or(there),
             },
             limits: limits.or(self.limits),
@@ -407,7 +407,8 @@ fn misfit(section: &str, why: impl fmt::Display) -> Error {
     }
 }
 
-/// Connections as they are listed: whoever lists what comes in has not said that everything may be dialled.
+/// Connections as they are listed. What a layer does not list is not filled in here: it would lie over what is listed
+/// beneath it.
 fn as_listed<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Connections>, D::Error> {
     #[derive(Deserialize)]
     struct Listed {

@@ -80,7 +80,7 @@ pub enum Error {
     NoIdentity,
     /// The text is no address.
     #[error(transparent)]
-    Address(#[from] handfast_multiserver::Malformed),
+    Address(#[from] handfast_multiserver::Error),
 
     // The owner's doing.
     /// A section of the configuration does not fit.
@@ -114,12 +114,27 @@ pub enum Error {
     /// The node cannot listen where the configuration says, or may not.
     #[error(transparent)]
     Listen(handfast_multiserver::Error),
+    /// The endpoint for Prometheus cannot be opened.
+    #[error("cannot serve counters on {on}: {source}; is the port taken?")]
+    Prometheus {
+        /// Where.
+        on: std::net::SocketAddr,
+        /// Why.
+        source: std::io::Error,
+    },
     /// The node is closed, or about to.
     #[error("the node is closed")]
     Closed,
     /// A file or socket failed.
     #[error("input or output failed: {0}")]
     Io(#[from] std::io::Error),
+}
+
+impl From<std::convert::Infallible> for Error {
+    /// So that what takes addresses in any form takes an address, too.
+    fn from(never: std::convert::Infallible) -> Self {
+        match never {}
+    }
 }
 
 impl Error {

@@ -72,16 +72,15 @@ pub trait Plugin: Send + Sync + 'static {
 
     /// Starts the plugin for a node, and says which methods it has.
     ///
+    /// What the plugin keeps for this node belongs into the methods that it returns, and what it runs into
+    /// [`NodeHandle::spawn`]; what must be done at the end, into [`NodeHandle::at_close`].
+    ///
     /// The plugins that it [`needs`](Self::needs) have started, so their methods can be called and hooked. Any other method
     /// can be hooked as well: only when all plugins have started, it must be there.
     ///
     /// # Errors
     /// [`Error::plugin`] with whatever keeps the plugin from starting. The node does not start then.
     async fn init(&self, node: &NodeHandle, config: &PluginConfig) -> Result<Router, Error>;
-
-    /// Ends what [`init`](Self::init) has begun. Called when a node has closed its connections, in the opposite order of the
-    /// start; also for plugins that had started when a later one failed.
-    async fn close(&self) {}
 }
 
 /// A plugin that is only its methods, when they need nothing from the node.
