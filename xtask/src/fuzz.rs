@@ -107,7 +107,7 @@ fn cargo_fuzz(action: &str) -> Result<std::process::Command> {
     Ok(command)
 }
 
-/// Writes every hexadecimal text of a crate's vectors as one input; the target `mux_packet` belongs to the crate `mux`.
+/// Writes every hexadecimal text of a crate's vectors, and every field named `text`, as one input; the target `mux_packet` belongs to the crate `mux`.
 fn seed(target: &str) -> Result<()> {
     let krate = target.split('_').next().unwrap_or(target);
     let corpus = folder().join("corpus").join(target);
@@ -141,7 +141,15 @@ fn collect_bytes(value: &Value, seeds: &mut BTreeSet<Vec<u8>>) {
     match value {
         Value::String(text) => seeds.extend(unhex(text).filter(|bytes| (1..=LONGEST_SEED).contains(&bytes.len()))),
         Value::Array(items) => items.iter().for_each(|item| collect_bytes(item, seeds)),
-        Value::Object(fields) => fields.values().for_each(|field| collect_bytes(field, seeds)),
+        Value::Object(fields) => {
+            // What a parser of texts reads stands in a field of this name, as itself.
+            let text = fields.get("text").and_then(Value::as_str);
+            seeds.extend(
+                text.filter(|text| !text.is_empty())
+                    .map(|text| text.as_bytes().to_vec()),
+            );
+            fields.values().for_each(|field| collect_bytes(field, seeds));
+        }
         _ => {}
     }
 }
@@ -173,5 +181,13 @@ mod tests {
         let mut seeds = BTreeSet::new();
         collect_bytes(&value, &mut seeds);
         assert_eq!(seeds, BTreeSet::from([vec![0, 255], vec![10]]));
+    }
+
+    #[test]
+    fn a_text_is_a_seed_as_itself() {
+        let value = serde_json::json!([{ "label": "net", "text": "net:h:1" }, { "text": "" }]);
+        let mut seeds = BTreeSet::new();
+        collect_bytes(&value, &mut seeds);
+        assert_eq!(seeds, BTreeSet::from([b"net:h:1".to_vec()]));
     }
 }

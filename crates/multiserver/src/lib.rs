@@ -1,8 +1,15 @@
-//! multiserver: addresses, transports and transforms.
+#![cfg_attr(feature = "tokio", doc = include_str!("../README.md"))]
+#![cfg_attr(
+    not(feature = "tokio"),
+    doc = "multiserver addresses and configurations, without what listens and dials; see the crate page."
+)]
 
 mod address;
 #[cfg(feature = "tokio")]
 mod cap;
+#[cfg(feature = "_check")]
+#[doc(hidden)]
+pub mod check;
 mod config;
 #[cfg(feature = "tokio")]
 mod connection;

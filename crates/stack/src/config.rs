@@ -7,9 +7,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use handfast_multiserver::Connections;
+use handfast_multiserver::{Connections, Incoming, Outgoing};
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
 use crate::merge::{merge, merge_maps};
@@ -62,6 +62,14 @@ pub struct Global {
     /// The TCP port to listen on, if `connections` is not said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub port: Option<u16>,
+    /// What to listen on and to dial with, by transport: nothing is listened on that is not listed, and where no way to dial
+    /// is listed, everything that is built in is dialled. If it is not said at all, it is [`Connections::default`] on `host`
+    /// and `port`.
+    #[serde(default, deserialize_with = "as_listed", skip_serializing_if = "Option::is_none")]
+    pub connections: Option<Connections>,
+    /// How much strangers may take.
+    #[serde(default, skip_serializing_if = "Limits::says_nothing")]
+    pub limits: Limits,
     /// The directory for what the node keeps.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub path: Option<PathBuf>,
@@ -74,12 +82,6 @@ pub struct Global {
     /// How long closing waits for work to finish.
     #[serde(default, with = "millis", skip_serializing_if = "Option::is_none")]
     pub close_deadline: Option<Duration>,
-    /// What to listen on and to dial with; TCP with Secret Handshake on `host` and `port`, if it is not said.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub connections: Option<Connections>,
-    /// How much strangers may take.
-    #[serde(default, skip_serializing_if = "Limits::says_nothing")]
-    pub limits: Limits,
     /// Where counters are served to Prometheus; nowhere, if it is not said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prometheus: Option<SocketAddr>,
@@ -207,22 +209,23 @@ impl Config {
                 defaults.plugins.insert(name, section);
             }
         }
-        defaults.merge(self.clone())
+        let mut config = defaults.merge(self.clone());
+        config.global.connections = Some(config.global.connections());
+        config
     }
 }
 
 impl Global {
-    /// How long a handshake may take.
-    pub fn handshake_timeout(&self) -> Duration {
-        self.timeout.unwrap_or_else(|| self.timers.handshake())
-    }
-
     /// What to listen on and to dial with.
     pub fn connections(&self) -> Connections {
-        if let Some(connections) = &self.connections {
-            return connections.clone();
-        }
         let mut connections = Connections::default();
+        if let Some(listed) = &self.connections {
+            connections.incoming.clone_from(&listed.incoming);
+            if !listed.outgoing.is_empty() {
+                connections.outgoing.clone_from(&listed.outgoing);
+            }
+            return connections;
+        }
         for place in connections.incoming.values_mut().flatten() {
             place.host = self.host.iter().cloned().collect();
             // As the original: any free port, unless one is said.
@@ -242,6 +245,11 @@ impl Global {
         limits.handshake_timeout = self.handshake_timeout();
         limits.connect_timeout = self.limits.connect_timeout.unwrap_or(limits.connect_timeout);
         limits
+    }
+
+    /// How long a handshake may take.
+    pub fn handshake_timeout(&self) -> Duration {
+        self.timeout.unwrap_or_else(|| self.timers.handshake())
     }
 
     /// How long closing waits for work to finish.
@@ -267,12 +275,12 @@ impl Global {
         let Self {
             host,
             port,
+            connections,
+            limits,
             path,
             timers,
             timeout,
             close_deadline,
-            connections,
-            limits,
             prometheus,
             extra,
         } = own;
@@ -286,6 +294,11 @@ impl Global {
         Self {
             host: host.or(self.host),
             port: port.or(self.port),
+            connections: match (self.connections, connections) {
+                (Some(there), Some(own)) => Some(there.merge(own)),
+                (there, own) => own.or(there),
+            },
+            limits: limits.or(self.limits),
             path: path.or(self.path),
             timers: Timers {
                 inactivity: inactivity.or(self.timers.inactivity),
@@ -294,11 +307,6 @@ impl Global {
             },
             timeout: timeout.or(self.timeout),
             close_deadline: close_deadline.or(self.close_deadline),
-            connections: match (self.connections, connections) {
-                (Some(there), Some(own)) => Some(there.merge(own)),
-                (there, own) => own.or(there),
-            },
-            limits: limits.or(self.limits),
             prometheus: prometheus.or(self.prometheus),
             extra: self.extra,
         }
@@ -333,12 +341,12 @@ impl fmt::Debug for Global {
         f.debug_struct("Global")
             .field("host", &self.host)
             .field("port", &self.port)
+            .field("connections", &self.connections)
+            .field("limits", &self.limits)
             .field("path", &self.path)
             .field("timers", &self.timers)
             .field("timeout", &self.timeout)
             .field("close_deadline", &self.close_deadline)
-            .field("connections", &self.connections)
-            .field("limits", &self.limits)
             .field("prometheus", &self.prometheus)
             .field("extra", &self.extra.keys().collect::<Vec<_>>())
             .finish()
@@ -399,25 +407,46 @@ fn misfit(section: &str, why: impl fmt::Display) -> Error {
     }
 }
 
+/// Connections as they are listed. What a layer does not list is not filled in here: it would lie over what is listed
+/// beneath it.
+fn as_listed<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Connections>, D::Error> {
+    #[derive(Deserialize)]
+    struct Listed {
+        #[serde(default)]
+        incoming: BTreeMap<String, Vec<Incoming>>,
+        #[serde(default)]
+        outgoing: BTreeMap<String, Vec<Outgoing>>,
+    }
+    let listed = Option::<Listed>::deserialize(deserializer)?;
+    Ok(listed.map(|Listed { incoming, outgoing }| Connections { incoming, outgoing }))
+}
+
 /// A duration as a number of milliseconds, as JavaScript writes it.
 mod millis {
     use super::{Deserialize, Duration, Serialize};
     use serde::{Deserializer, Serializer, de::Error};
+
+    /// The largest number of which JavaScript is sure, some 285,000 years.
+    const LONGEST: f64 = 9_007_199_254_740_991.0;
 
     pub(super) fn serialize<S: Serializer>(duration: &Option<Duration>, serializer: S) -> Result<S::Ok, S::Error> {
         let millis = duration.map(|duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX));
         millis.serialize(serializer)
     }
 
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "the range is checked"
+    )]
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
-        let Some(millis) = Option::<f64>::deserialize(deserializer)? else {
-            return Ok(None);
-        };
-        let duration = Duration::try_from_secs_f64(millis / 1000.0);
-        duration.map(Some).map_err(|_| {
-            D::Error::custom(format_args!(
+        match Option::<f64>::deserialize(deserializer)? {
+            None => Ok(None),
+            // Rounded up: less than one would become 0, which stands for ever.
+            Some(millis) if (0.0..=LONGEST).contains(&millis) => Ok(Some(Duration::from_millis(millis.ceil() as u64))),
+            Some(millis) => Err(D::Error::custom(format_args!(
                 "{millis} is no number of milliseconds; 0 or more are wanted"
-            ))
-        })
+            ))),
+        }
     }
 }

@@ -144,16 +144,19 @@ impl Plugin for Control {
     }
 }
 
-/// Bytes at the time of the last look, to make rates of.
+/// Bytes that each connection, by its number, has received and sent.
+type Moved = HashMap<u64, (u64, u64)>;
+
+/// What had moved at the time of the last look, to make rates of.
 #[derive(Default)]
 struct Rates {
-    last: Option<(Instant, HashMap<u64, (u64, u64)>)>,
+    last: Option<(Instant, Moved)>,
 }
 
 fn status(node: &NodeHandle, rates: &mut Rates) -> Status {
     let now = Instant::now();
     let peers = node.peers();
-    let seen: HashMap<u64, (u64, u64)> = peers
+    let seen: Moved = peers
         .iter()
         .map(|peer| {
             (

@@ -3,6 +3,9 @@
 mod api;
 mod auth;
 mod camel_case;
+#[cfg(feature = "_check")]
+#[doc(hidden)]
+pub mod check;
 mod client;
 mod config;
 pub mod control;

@@ -226,3 +226,6 @@ impl fmt::Debug for Registry {
         f.debug_tuple("Registry").field(&self.manifest()).finish()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -129,6 +129,19 @@ impl Stack {
         let config = self.defaults.clone().merge(config);
         let keys = self.identity.clone().ok_or(Error::NoIdentity)?;
         let plugins = in_order(&self.plugins)?;
+        for section in config.unused(&self.plugins) {
+            tracing::warn!(
+                section,
+                "no plugin has this section of the configuration; is the name right?"
+            );
+        }
+        #[cfg(not(feature = "prometheus"))]
+        if config.global.prometheus.is_some() {
+            return Err(Error::Config {
+                plugin: "global".into(),
+                why: "prometheus: this program was built without the feature `prometheus` of handfast-stack".into(),
+            });
+        }
         let inner = self.inner(keys, config.global.clone());
         // From here on an error drops the node, and the supervisor ends what plugins have begun.
         let node = Node::new(NodeHandle { inner: inner.clone() });
@@ -195,7 +208,7 @@ impl Stack {
             let name = camel_case(plugin.name());
             tracing::debug!(plugin = %name, version = plugin.version(), "starting");
             let methods = plugin.init(node.handle(), &config.of_plugin(&**plugin)).await;
-            registry.add(*place, &name, methods.map_err(|error| error.of_plugin(&name))?)?;
+            registry.add(*place, &name, methods.map_err(|error| error.of_plugin(plugin.name()))?)?;
             permissions = permissions.merge(plugin.permissions().of_plugin(&name));
         }
         registry.add_hooks(&self.hooks)?;

@@ -32,8 +32,7 @@ impl Layer {
     ///
     /// # Errors
     /// [`Error::Address`] for a name that is not a letter from `a` to `z` followed by at least one more such letter,
-    /// digit or hyphen (capitals are made small), for control characters, and for spaces at the ends of a part: none of
-    /// these could be read again.
+    /// digit or hyphen (capitals are made small), and for control characters: none of these could be read again.
     pub fn new(name: &str, parts: impl IntoIterator<Item = impl Into<String>>) -> Result<Self, Error> {
         let parts = parts.into_iter().map(|part| Zeroizing::new(part.into())).collect();
         Ok(Self::from_parts(name, parts)?)
@@ -72,13 +71,8 @@ impl Layer {
         if parts.len() > MAX_PARTS {
             return Err(Malformed::too_much(format!("{name} has more than {MAX_PARTS} parts")));
         }
-        for part in &parts {
-            if part.chars().any(char::is_control) {
-                return Err(Malformed::text(format!("a part of {name} holds a control character")));
-            }
-            if part.starts_with(' ') || part.ends_with(' ') {
-                return Err(Malformed::text(format!("a part of {name} begins or ends with a space")));
-            }
+        if parts.iter().any(|part| part.chars().any(char::is_control)) {
+            return Err(Malformed::text(format!("a part of {name} holds a control character")));
         }
         let secrets = if name.starts_with("shs") && parts.len() > 1 {
             parts.split_off(1)
@@ -189,14 +183,22 @@ impl Layer {
     }
 }
 
-/// Names as the package multiserver-address defines them, with capitals made small.
+/// Makes capitals small, and checks the result.
 fn checked_name(name: &str) -> Result<String, Malformed> {
     let lower = name.to_ascii_lowercase();
-    let mut characters = lower.chars();
-    let good = characters.next().is_some_and(|first| first.is_ascii_lowercase())
-        && lower.len() >= 2
-        && characters.all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-');
-    if good { Ok(lower) } else { Err(Malformed::name(name)) }
+    if is_name(&lower) {
+        Ok(lower)
+    } else {
+        Err(Malformed::name(name))
+    }
+}
+
+/// Whether this is a name as the package multiserver-address defines them.
+pub(super) fn is_name(text: &str) -> bool {
+    let mut characters = text.chars();
+    characters.next().is_some_and(|first| first.is_ascii_lowercase())
+        && text.len() >= 2
+        && characters.all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
 }
 
 impl PartialEq for Layer {

@@ -1,6 +1,13 @@
 //! The forms that addresses had before multiserver: `host:port:@KEY.ed25519` and, as an invite, `host:port:@KEY~SEED`.
 
-use super::{Alternative, base64, endpoint::Endpoint, escape, layer::Layer, malformed::Malformed, number};
+use super::{
+    Alternative, base64,
+    endpoint::Endpoint,
+    escape,
+    layer::{Layer, is_name},
+    malformed::Malformed,
+    number,
+};
 use handfast_keys::{PublicKey, SecretKey};
 
 /// The port of SSB, for forms that leave it out.
@@ -21,13 +28,22 @@ pub(super) fn parse(text: &str) -> Option<Result<Alternative, Malformed>> {
     if !key.starts_with('@') || host.is_empty() {
         return None;
     }
+    // With a host that can be no name of a transport, it can be nothing else, and its errors are worth telling.
+    let surely = host.first().is_some_and(|word| !is_name(&word.to_ascii_lowercase()));
     let port = match port.as_str() {
         "" => DEFAULT_PORT,
-        port => number::port(port).ok()?,
+        port => match number::port(port) {
+            Ok(port) => port,
+            Err(error) => return surely.then_some(Err(error)),
+        },
     };
-    let seed = match seed.map(escape::unescape) {
+    let seed = match seed.map(|seed| base64::decode(&escape::unescape(seed))) {
         None => None,
-        Some(text) => Some(base64::decode(&text).ok()?),
+        Some(Ok(seed)) => Some(seed),
+        Some(Err(length)) => {
+            let problem = format!("the seed behind ~ has {length} bytes instead of 32");
+            return surely.then(|| Err(Malformed::legacy(problem)));
+        }
     };
     let host: Vec<_> = host.iter().map(|word| word.as_str()).collect();
     let seed = seed.map(|seed| SecretKey::from_seed(*seed));

@@ -2,6 +2,8 @@
 
 /// The longest quotation of what was wrong, in characters: the rest says no more, and logs stay short.
 const QUOTED: usize = 64;
+/// The longest quotation of what should be a name. Longer texts may be a seed in the wrong place.
+const QUOTED_NAME: usize = 24;
 
 /// What is wrong with a text that should be an address, and what it should look like.
 ///
@@ -27,10 +29,10 @@ impl Malformed {
     }
 
     pub(super) fn name(name: &str) -> Self {
-        let problem = if name.is_empty() {
-            "the name of a transport or transform is missing".to_owned()
-        } else {
-            format!("{} is no name of a transport or transform", quote(name))
+        let problem = match name.chars().count() {
+            0 => "the name of a transport or transform is missing".to_owned(),
+            1..=QUOTED_NAME => format!("{} is no name of a transport or transform", quote(name)),
+            length => format!("a text of {length} characters stands where the name of a transport or transform should"),
         };
         Self {
             problem,

@@ -169,7 +169,10 @@ impl Alternative {
     #[must_use]
     pub fn without_seed(&self) -> Self {
         Self {
-            endpoint: self.endpoint.clone(),
+            endpoint: match &self.endpoint {
+                Endpoint::Other(layer) => Endpoint::Other(layer.without_seed()),
+                known => known.clone(),
+            },
             transforms: self.transforms.iter().map(Layer::without_seed).collect(),
         }
     }
