@@ -2,6 +2,7 @@
 
 use crate::{exit::Failure, home::Home};
 use anyhow::anyhow;
+#[cfg(unix)]
 use handfast_multiserver::{self as multiserver, Endpoint, Outgoing, Transport as _, Unix};
 use handfast_mux::{
     Error,

@@ -21,10 +21,12 @@ pub(crate) async fn run(home: &Home, options: args::Start, example: bool) -> Res
     if !options.listen.is_empty() {
         connections.incoming = Listen::incoming(&options.listen, "noauth");
     }
-    let sockets = connections.incoming.entry("unix".into()).or_default();
-    // Wherever the configuration has this place already, it shall be the owner's.
-    sockets.retain(|place| place.path.as_deref() != Some(home.dir()));
-    sockets.push(owners_socket(home));
+    if cfg!(unix) {
+        let sockets = connections.incoming.entry("unix".into()).or_default();
+        // Wherever the configuration has this place already, it shall be the owner's.
+        sockets.retain(|place| place.path.as_deref() != Some(home.dir()));
+        sockets.push(owners_socket(home));
+    }
 
     let mut stop = Stop::new()?;
     let node = stack.identity(identity).start(config).await.map_err(failed)?;
