@@ -17,7 +17,8 @@ impl Home {
     /// The directory that was named, or the platform's place for a program's data.
     pub(crate) fn new(named: Option<PathBuf>) -> Result<Self, Failure> {
         match named {
-            Some(named) => Ok(Self(named)),
+            // The socket in it is part of addresses, which must mean the same wherever they are used.
+            Some(named) => Ok(Self(std::path::absolute(&named).unwrap_or(named))),
             None => choose_base_strategy()
                 .map(|places| Self(places.data_dir().join("handfast")))
                 .map_err(|_| Failure::usage(anyhow!("there is no home directory; say where with --dir"))),
