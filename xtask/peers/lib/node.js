@@ -81,7 +81,7 @@ const commands = (app, links) => ({
   peers: () => Object.fromEntries(Object.entries(app.peers).map(([id, all]) => [id, all.length]).filter(([, count]) => count > 0)),
 
   // What the node decides about a key.
-  auth: ({ id }) => new Promise((resolve) => app.auth(id, (err, rights) => resolve(err ? failed(err) : { rights: rights || null })))
+  auth: ({ of }) => new Promise((resolve) => app.auth(of, (err, rights) => resolve(err ? failed(err) : { rights: rights || null })))
 })
 
 const failed = (err) => ({ error: errorSummary(err) })

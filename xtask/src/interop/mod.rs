@@ -15,6 +15,8 @@ pub(crate) mod node;
 #[cfg(feature = "ours")]
 mod cases;
 #[cfg(feature = "ours")]
+mod nodes;
+#[cfg(feature = "ours")]
 mod ours;
 #[cfg(feature = "ours")]
 mod peers;

@@ -1,7 +1,7 @@
 //! What came out: lines on standard output, counts, and docs/interop.md.
 
 use super::cases::Verdict;
-use super::suites::{Direction, Group, List};
+use super::suites::{Group, List};
 use crate::shell;
 use anyhow::{Context as _, Result, bail};
 use std::fmt::Write as _;
@@ -28,9 +28,7 @@ fn passed(verdicts: &[Verdict]) -> usize {
 /// Cases passed and failed. Peers that meet themselves prove nothing of us, so what they pass is not counted; what they fail
 /// is, because the cases are then not true.
 pub(super) fn count(groups: &[Group]) -> (usize, usize) {
-    let ours = groups
-        .iter()
-        .filter(|group| group.title.direction != Direction::Reference);
+    let ours = groups.iter().filter(|group| !group.title.direction.is_control());
     let failed = groups
         .iter()
         .map(|group| group.verdicts.len() - passed(&group.verdicts))
@@ -64,8 +62,8 @@ const HEAD: &str = "\
 JavaScript packages at the versions below, starts them on the loopback interface, and runs every case both ways.
 
 Each case says exactly what the caller must see: values, order, names and texts of errors, and how the connection ends. The
-cases of JavaScript peers among themselves (*with itself*) are the control: they show that what is expected of us is what
-JavaScript does. They do not count towards the total.
+cases of JavaScript peers among themselves (*with itself*, *with each other*) are the control: they show that what is
+expected of us is what JavaScript does. They do not count towards the total.
 
 ";
 
@@ -89,6 +87,7 @@ fn page(groups: &[Group]) -> String {
         List::Handshakes,
         List::Misbehaviour,
         List::Calls,
+        List::Nodes,
         List::Texts,
         List::Program,
     ] {
@@ -137,6 +136,7 @@ impl std::fmt::Display for List {
             Self::Handshakes => "handshake and Box Stream",
             Self::Misbehaviour => "handshakes with peers that misbehave",
             Self::Calls => "calls",
+            Self::Nodes => "nodes",
             Self::Texts => "references and secret files",
             Self::Program => "the program",
         })
