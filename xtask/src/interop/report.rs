@@ -1,13 +1,16 @@
-//! What came out: lines on standard output, counts, and docs/interop.md.
+//! What came out: lines on standard output, counts, and the pages docs/interop.md and docs/stack-parity.md.
 
 use super::cases::Verdict;
-use super::suites::{Group, List};
+use super::suites::{Group, List, parity};
 use crate::shell;
 use anyhow::{Context as _, Result, bail};
 use std::fmt::Write as _;
 
 /// Where the table goes, from the root of the workspace.
 const PAGE: &str = "docs/interop.md";
+
+/// Where it stands what of that holds which behaviour of secret-stack.
+const PARITY: &str = "docs/stack-parity.md";
 
 /// Prints one line for the group, and one for each case that failed.
 pub(super) fn print(group: &Group) {
@@ -36,21 +39,21 @@ pub(super) fn count(groups: &[Group]) -> (usize, usize) {
     (ours.map(|group| passed(&group.verdicts)).sum(), failed)
 }
 
-/// Writes the page; with `check`, compares it instead.
+/// Writes the pages; with `check`, compares them instead.
 ///
 /// # Errors
-/// If the page cannot be written, or with `check` is not what it should be.
+/// If a page cannot be written, or with `check` is not what it should be.
 pub(super) fn write(groups: &[Group], check: bool) -> Result<()> {
-    let path = shell::root().join(PAGE);
-    let page = page(groups);
-    if !check {
-        if let Some(folder) = path.parent() {
-            std::fs::create_dir_all(folder)?;
+    for (name, page) in [(PAGE, page(groups)), (PARITY, parity()?)] {
+        let path = shell::root().join(name);
+        if !check {
+            if let Some(folder) = path.parent() {
+                std::fs::create_dir_all(folder)?;
+            }
+            std::fs::write(&path, page).with_context(|| format!("cannot write {name}"))?;
+        } else if std::fs::read_to_string(&path).unwrap_or_default() != page {
+            bail!("{name} does not say what was found: run `cargo xtask interop` and submit the page that it writes");
         }
-        return std::fs::write(&path, page).with_context(|| format!("cannot write {PAGE}"));
-    }
-    if std::fs::read_to_string(&path).unwrap_or_default() != page {
-        bail!("{PAGE} does not say what was found: run `cargo xtask interop` and submit the page that it writes");
     }
     Ok(())
 }

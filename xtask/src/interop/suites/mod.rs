@@ -7,6 +7,8 @@ mod nodes;
 mod program;
 mod texts;
 
+pub(super) use nodes::parity;
+
 use super::cases::Verdict;
 use crate::shell;
 use anyhow::{Context as _, Result, ensure};

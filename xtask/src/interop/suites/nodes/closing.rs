@@ -41,6 +41,11 @@ pub(super) const SCENES: &[Scene] = &[
         play: |stage| Box::pin(at_once(stage, Side::Server, Blow::End)),
     },
     Scene {
+        name: "a node that ends with an error takes all its connections along, dialled or accepted, with all open streams",
+        over: ALL,
+        play: |stage| Box::pin(ends_in_the_middle(stage)),
+    },
+    Scene {
         name: "the socket is cut where it was dialled",
         over: ALL,
         play: |stage| Box::pin(at_once(stage, Side::Client, Blow::Cut)),
@@ -69,6 +74,11 @@ pub(super) const SCENES: &[Scene] = &[
         name: "a connection on which something happens outlives one on which nothing does",
         over: ALL,
         play: |stage| Box::pin(busy(stage)),
+    },
+    Scene {
+        name: "an inactivity of nothing is never",
+        over: ALL,
+        play: |stage| Box::pin(patient(stage)),
     },
     Scene {
         name: "a connection of a node with itself may be silent for ever",
@@ -203,6 +213,35 @@ async fn at_once(stage: &Stage<'_>, side: Side, blow: Blow) -> Outcome {
     ))
 }
 
+async fn ends_in_the_middle(stage: &Stage<'_>) -> Outcome {
+    let middle = stage.server(|_| {}).await?;
+    let dials = stage.client(|_| {}).await?;
+    let is_dialled = stage.client(|options| options.seed = [8; 32]).await?;
+    let accepted = dials.connect(middle.here().await?).await?;
+    let dialled = middle.connect(is_dialled.here().await?).await?;
+    let end = async {
+        // The sources must be open: a call behind them has been answered.
+        accepted.call("myNotes.who", json!([])).await?;
+        dialled.call("myNotes.who", json!([])).await?;
+        middle.end(How::Error).await
+    };
+    let (one, other, ended) = tokio::join!(biased;
+        accepted.source("test.forever", json!([])),
+        dialled.source("test.forever", json!([])),
+        end,
+    );
+    ended?;
+    middle.until("closed", 2).await?;
+    dials.until("closed", 1).await?;
+    is_dialled.until("closed", 1).await?;
+    let broke = |outcome: Value| outcome.get("error").is_some();
+    let left = [middle.peers().await?, dials.peers().await?, is_dialled.peers().await?];
+    Ok((
+        json!([true, true, [{}, {}, {}]]),
+        json!([broke(one?), broke(other?), left]),
+    ))
+}
+
 /// `close()` of secret-stack stops listening and is done when the last connection ends by itself; only its WebSocket server
 /// closes those it has.
 async fn node_ends(stage: &Stage<'_>) -> Outcome {
@@ -264,6 +303,25 @@ async fn busy(stage: &Stage<'_>) -> Outcome {
         closed = idle.until("closed", 1) => drop(closed?),
     }
     Ok((json!({ "value": busy.id }), link.call("myNotes.who", json!([])).await?))
+}
+
+async fn patient(stage: &Stage<'_>) -> Outcome {
+    let server = stage.server(|options| options.timers.inactivity = 0).await?;
+    let patient = stage.client(|options| options.timers.inactivity = 0).await?;
+    let impatient = stage
+        .client(|options| {
+            options.seed = [8; 32];
+            options.timers.inactivity = SOON;
+        })
+        .await?;
+    let here = server.here().await?;
+    let link = patient.connect(here.as_str()).await?;
+    impatient.connect(here).await?;
+    impatient.until("closed", 1).await?;
+    Ok((
+        json!({ "value": patient.id }),
+        link.call("myNotes.who", json!([])).await?,
+    ))
 }
 
 /// The connection with another that begins later is closed first: that shows that the time was long enough.

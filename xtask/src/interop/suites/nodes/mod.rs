@@ -1,9 +1,12 @@
 //! Nodes: secret-stack and ours, over each transport, with who serves and who dials in either place.
 
 mod closing;
+mod parity;
 mod reach;
 mod rights;
 mod together;
+
+pub(in super::super) use parity::page as parity;
 
 use super::super::cases::{Make, Verdict};
 use super::super::node;
