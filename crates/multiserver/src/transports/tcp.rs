@@ -1,0 +1,312 @@
+//! TCP sockets: tuning, dialling, listening. What `net` and `ws` share.
+
+use crate::{
+    Endpoint, Error, Incoming, Scope, Scopes,
+    interfaces::{self, Reach},
+};
+use socket2::{Domain, Protocol, Socket, Type};
+use std::{
+    future::poll_fn,
+    io::{self, IoSlice},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    pin::Pin,
+    task::{Context, Poll},
+};
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    net::{TcpListener, TcpStream, lookup_host},
+};
+
+/// How many connections the system holds ready between two accepts. More than the usual 128, so that a burst of honest
+/// clients is not refused; the system has a limit of its own.
+const BACKLOG: i32 = 1024;
+
+/// A [`TcpStream`] tuned for calls: nothing waits to be sent, and acknowledgements do not wait either.
+///
+/// JavaScript peers write one frame as several small segments and do not switch off Nagle's algorithm, so their second
+/// segment waits for our acknowledgement of the first, which the system delays by 40 ms. Linux forgets the wish for
+/// quick acknowledgements, so it is renewed with each read. Elsewhere this is a plain socket without Nagle's algorithm.
+#[derive(Debug)]
+pub struct NetSocket(TcpStream);
+
+impl NetSocket {
+    /// Tunes a connected socket.
+    ///
+    /// # Errors
+    /// What the system says, usually that the connection is gone already.
+    pub fn new(tcp: TcpStream) -> io::Result<Self> {
+        tcp.set_nodelay(true)?;
+        let socket = Self(tcp);
+        socket.acknowledge_quickly();
+        Ok(socket)
+    }
+
+    /// The socket within.
+    #[must_use]
+    pub const fn get_ref(&self) -> &TcpStream {
+        &self.0
+    }
+
+    fn acknowledge_quickly(&self) {
+        // Failure costs speed, nothing else.
+        #[cfg(target_os = "linux")]
+        let _ = self.0.set_quickack(true);
+    }
+}
+
+impl AsyncRead for NetSocket {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let read = Pin::new(&mut self.0).poll_read(cx, buf);
+        if read.is_ready() {
+            self.acknowledge_quickly();
+        }
+        read
+    }
+}
+
+impl AsyncWrite for NetSocket {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write(cx, buf)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write_vectored(cx, bufs)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.0.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_shutdown(cx)
+    }
+}
+
+/// Connects to the first address of `host` that answers.
+pub(super) async fn dial(host: &str, port: u16) -> Result<NetSocket, Error> {
+    let connected = TcpStream::connect((host, port)).await.and_then(NetSocket::new);
+    connected.map_err(|source| Error::Connect {
+        place: place(host, port),
+        source,
+    })
+}
+
+/// Whether the system's resolver must not hear of this name.
+pub(super) fn is_onion(host: &str) -> bool {
+    host.trim_end_matches('.').to_ascii_lowercase().ends_with(".onion")
+}
+
+/// A transport was handed an endpoint that it does not understand.
+pub(super) fn not_mine(transport: &str, endpoint: &Endpoint) -> Error {
+    Error::NotUnderstood(format!("{transport} does not dial {}", endpoint.transport()))
+}
+
+fn place(host: &str, port: u16) -> String {
+    if host.contains(':') {
+        format!("[{host}]:{port}")
+    } else {
+        format!("{host}:{port}")
+    }
+}
+
+/// One or several sockets that listen at one port.
+#[derive(Debug)]
+pub(super) struct Places {
+    listeners: Vec<TcpListener>,
+    /// The listener that is asked first next time, so that a busy one does not starve the others.
+    first: usize,
+    scope: Scopes,
+    /// The configured hosts, or none for those of the interfaces.
+    named: Vec<String>,
+    external: Vec<String>,
+    port: u16,
+    v4_only: bool,
+    /// What reaches further than this is closed at once.
+    reach: Reach,
+}
+
+impl Places {
+    /// Binds what `options` ask for.
+    pub(super) async fn bind(transport: &str, options: &Incoming, default_port: u16) -> Result<Self, Error> {
+        if options.scope.is_empty() {
+            return Err(Error::Misconfigured {
+                transport: transport.to_owned(),
+                problem: "it names no scope; write one or several of device, local, private and public".to_owned(),
+            });
+        }
+        let wanted = options.port.unwrap_or(default_port);
+        let mut listeners: Vec<TcpListener> = Vec::new();
+        if options.host.is_empty() {
+            bind_by_scope(options.scope, wanted, &mut listeners)?;
+        } else {
+            for host in &options.host {
+                let port = first_port(&listeners).unwrap_or(wanted);
+                bind_host(host, port, &mut listeners).await?;
+            }
+        }
+        let unspecified = |host: &String| matches!(host.parse(), Ok(ip) if IpAddr::is_unspecified(&ip));
+        let named: Vec<_> = options.host.iter().filter(|host| !unspecified(host)).cloned().collect();
+        let every_address = options.host.is_empty() || options.host.iter().any(unspecified);
+        let widest = options.scope.iter().map(Reach::from).max();
+        Ok(Self {
+            first: 0,
+            scope: options.scope,
+            named: if every_address { Vec::new() } else { named },
+            external: options.external.clone(),
+            port: first_port(&listeners).unwrap_or(wanted),
+            v4_only: listeners
+                .iter()
+                .all(|one| one.local_addr().is_ok_and(|bound| bound.is_ipv4())),
+            // Whoever names a host means it.
+            reach: widest.filter(|_| options.host.is_empty()).unwrap_or(Reach::Public),
+            listeners,
+        })
+    }
+
+    /// Hosts and ports to give to others.
+    pub(super) fn hosts(&self, scope: Scope) -> Vec<(String, u16)> {
+        if !self.scope.contains(scope) {
+            return Vec::new();
+        }
+        let hosts = if scope == Scope::Public && !self.external.is_empty() {
+            self.external.clone()
+        } else if self.named.is_empty() {
+            interfaces::hosts(scope, self.v4_only)
+        } else {
+            self.named.iter().map(|host| without_zone(host)).collect()
+        };
+        hosts.into_iter().map(|host| (host, self.port)).collect()
+    }
+
+    /// Hosts and ports as the system bound them.
+    pub(super) fn bound(&self) -> Vec<(String, u16)> {
+        let bound = self.listeners.iter().filter_map(|listener| listener.local_addr().ok());
+        bound.map(|bound| (bound.ip().to_string(), bound.port())).collect()
+    }
+
+    /// The next connection. Cancel safe.
+    pub(super) async fn accept(&mut self) -> io::Result<(NetSocket, SocketAddr)> {
+        loop {
+            let (tcp, from) = poll_fn(|cx| self.poll_accept(cx)).await?;
+            if self.reach < Reach::Public {
+                let arrived_at = tcp.local_addr()?.ip();
+                if Reach::of(arrived_at) > self.reach {
+                    tracing::debug!(%from, at = %arrived_at, "closing a connection from beyond the configured scope");
+                    continue;
+                }
+            }
+            match NetSocket::new(tcp) {
+                Ok(socket) => return Ok((socket, from)),
+                // It has left already.
+                Err(error) => tracing::debug!(%from, %error, "a connection ended before it began"),
+            }
+        }
+    }
+
+    fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<(TcpStream, SocketAddr)>> {
+        let (front, back) = self.listeners.split_at(self.first.min(self.listeners.len()));
+        for listener in back.iter().chain(front) {
+            if let Poll::Ready(accepted) = listener.poll_accept(cx) {
+                self.first = (self.first + 1) % self.listeners.len();
+                return Poll::Ready(accepted);
+            }
+        }
+        Poll::Pending
+    }
+}
+
+fn first_port(listeners: &[TcpListener]) -> Option<u16> {
+    listeners.first()?.local_addr().ok().map(|bound| bound.port())
+}
+
+/// Addresses for others carry no zone: the name of an interface means nothing on another machine.
+fn without_zone(host: &str) -> String {
+    match host.split_once('%') {
+        Some((address, _)) if address.contains(':') => address.to_owned(),
+        _ => host.to_owned(),
+    }
+}
+
+/// Loopback for the scope `device` alone; otherwise every address of the machine, since those of the interfaces change.
+fn bind_by_scope(scope: Scopes, port: u16, listeners: &mut Vec<TcpListener>) -> Result<(), Error> {
+    if scope.is_device_only() {
+        return bind_loopback(port, listeners);
+    }
+    let listener = match listen((Ipv6Addr::UNSPECIFIED, port).into()) {
+        // Both families, or a machine without IPv6.
+        Err(Error::Listen { source, .. }) if lacks_ipv6(&source) => listen((Ipv4Addr::UNSPECIFIED, port).into()),
+        other => other,
+    };
+    listeners.push(listener?);
+    Ok(())
+}
+
+/// Both addresses that `localhost` may stand for; the second one as far as the machine has it.
+fn bind_loopback(port: u16, listeners: &mut Vec<TcpListener>) -> Result<(), Error> {
+    let v4 = listen((Ipv4Addr::LOCALHOST, port).into())?;
+    let bound = v4.local_addr().map_or(port, |bound| bound.port());
+    listeners.push(v4);
+    match listen((Ipv6Addr::LOCALHOST, bound).into()) {
+        Ok(v6) => listeners.push(v6),
+        Err(Error::Listen { source, .. }) if lacks_ipv6(&source) => {}
+        // The port was chosen by the system, for IPv4 alone.
+        Err(error) if port == 0 => tracing::debug!(%error, "listening on 127.0.0.1 only"),
+        Err(error) => return Err(error),
+    }
+    Ok(())
+}
+
+async fn bind_host(host: &str, port: u16, listeners: &mut Vec<TcpListener>) -> Result<(), Error> {
+    if host == "localhost" {
+        return bind_loopback(port, listeners);
+    }
+    let failed = |source| Error::Listen {
+        place: place(host, port),
+        source,
+    };
+    let mut last = None;
+    for address in lookup_host((host, port)).await.map_err(failed)? {
+        match listen(address) {
+            Ok(listener) => {
+                listeners.push(listener);
+                return Ok(());
+            }
+            Err(error) => last = Some(error),
+        }
+    }
+    Err(last.unwrap_or_else(|| failed(io::Error::new(io::ErrorKind::NotFound, "the host has no address"))))
+}
+
+fn listen(address: SocketAddr) -> Result<TcpListener, Error> {
+    let bind = || {
+        let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+        if address.is_ipv6() {
+            // `::` stands for every address, of IPv4 too, as in JavaScript and by Linux's default.
+            socket.set_only_v6(!address.ip().is_unspecified())?;
+        }
+        // On Windows this would let other programs take the port as well; elsewhere it lets a node start again at once.
+        #[cfg(not(windows))]
+        socket.set_reuse_address(true)?;
+        socket.set_nonblocking(true)?;
+        socket.bind(&address.into())?;
+        socket.listen(BACKLOG)?;
+        TcpListener::from_std(socket.into())
+    };
+    bind().map_err(|source| Error::Listen {
+        place: address.to_string(),
+        source,
+    })
+}
+
+/// Whether the error says that the machine has no IPv6, rather than that the port is taken or forbidden.
+fn lacks_ipv6(error: &io::Error) -> bool {
+    !matches!(error.kind(), io::ErrorKind::AddrInUse | io::ErrorKind::PermissionDenied)
+}
