@@ -129,6 +129,16 @@ impl Stack {
         let config = self.defaults.clone().merge(config);
         let keys = self.identity.clone().ok_or(Error::NoIdentity)?;
         let plugins = in_order(&self.plugins)?;
+        for section in config.unused(&self.plugins) {
+            tracing::warn!(section, "no plugin has this section of the configuration; is the name right?");
+        }
+        #[cfg(not(feature = "prometheus"))]
+        if config.global.prometheus.is_some() {
+            return Err(Error::Config {
+                plugin: "global".into(),
+                why: "prometheus: this program was built without the feature `prometheus` of handfast-stack".into(),
+            });
+        }
         let inner = self.inner(keys, config.global.clone());
         // From here on an error drops the node, and the supervisor ends what plugins have begun.
         let node = Node::new(NodeHandle { inner: inner.clone() });
