@@ -5,7 +5,7 @@
 //!        |  Options, Command
 //!      Node ----------- Diary: what happens to the node, as it happens
 //!        |
-//!     Obey:  Host (JavaScript, one process for all nodes of a release)
+//!     Obey:  Host (JavaScript, one process for all nodes of a release), or ours/node.rs
 //! ```
 
 mod diary;

@@ -253,7 +253,8 @@ async fn node_ends(stage: &Stage<'_>) -> Outcome {
     } else {
         ends.over().await?
     };
-    let again = ends.client.dial(ends.address.as_str()).await?;
+    let other = stage.client(|options| options.seed = [8; 32]).await?;
+    let again = other.dial(ends.address.as_str()).await?;
     let expected = if keeps {
         json!({ "value": "[(still!)]" })
     } else {

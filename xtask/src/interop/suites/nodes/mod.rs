@@ -11,6 +11,7 @@ pub(in super::super) use parity::page as parity;
 use super::super::cases::{Make, Verdict};
 use super::super::node;
 use super::super::nodes::{Decision, Host, How, Node, Options, Over, Timers};
+use super::super::ours;
 use super::{Add, CLIENT_SEED, Direction, List, NETWORK, SERVER_SEED, Title, identity};
 use anyhow::Result;
 use futures_util::future::{BoxFuture, join_all};
@@ -26,6 +27,7 @@ use tempfile::TempDir;
 enum Maker {
     /// This release of secret-stack.
     Stack(&'static str),
+    Ours,
 }
 
 /// Who serves and who dials.
@@ -34,6 +36,11 @@ const PAIRS: &[(Maker, Maker)] = &[
     (Maker::Stack("6"), Maker::Stack("6")),
     (Maker::Stack("8"), Maker::Stack("6")),
     (Maker::Stack("6"), Maker::Stack("8")),
+    (Maker::Stack("8"), Maker::Ours),
+    (Maker::Ours, Maker::Stack("8")),
+    (Maker::Stack("6"), Maker::Ours),
+    (Maker::Ours, Maker::Stack("6")),
+    (Maker::Ours, Maker::Ours),
 ];
 
 /// What may carry the connections of a pair. Windows has no Unix sockets that Node.js and we could share.
@@ -73,6 +80,8 @@ pub(super) fn add(add: &mut Add<'_>) -> Result<()> {
 fn title(server: Maker, client: Maker, over: Over) -> Result<Title> {
     let (peer, direction) = match (server, client) {
         (server, client) if server == client => (server.name()?, Direction::Reference),
+        (server, Maker::Ours) => (server.name()?, Direction::WeCall),
+        (Maker::Ours, client) => (client.name()?, Direction::TheyCall),
         (server, client) => (format!("{} dials {}", client.name()?, server.name()?), Direction::Among),
     };
     Ok(Title {
@@ -84,7 +93,9 @@ fn title(server: Maker, client: Maker, over: Over) -> Result<Title> {
 
 impl Maker {
     fn name(self) -> Result<String> {
-        let Self::Stack(release) = self;
+        let Self::Stack(release) = self else {
+            return Ok("our own nodes".to_owned());
+        };
         let project = if release == "6" { "stack6" } else { "core" };
         Ok(format!("secret-stack {}", node::version(project, "secret-stack")?))
     }
@@ -92,6 +103,7 @@ impl Maker {
     fn make(self) -> Make {
         match self {
             Self::Stack(_) => Make::Js,
+            Self::Ours => Make::Ours,
         }
     }
 }
@@ -99,17 +111,22 @@ impl Maker {
 /// Where the nodes of one side come from.
 enum Source {
     Theirs(Host),
+    Ours,
 }
 
 impl Source {
     async fn of(maker: Maker) -> Result<Self> {
-        let Maker::Stack(release) = maker;
-        Ok(Self::Theirs(Host::start(release).await?))
+        Ok(match maker {
+            Maker::Stack(release) => Self::Theirs(Host::start(release).await?),
+            Maker::Ours => Self::Ours,
+        })
     }
 
     async fn node(&self, options: &Options) -> Result<Node> {
-        let Self::Theirs(host) = self;
-        host.node(options).await
+        match self {
+            Self::Theirs(host) => host.node(options).await,
+            Self::Ours => ours::node(options).await,
+        }
     }
 }
 

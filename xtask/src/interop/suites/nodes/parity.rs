@@ -54,14 +54,14 @@ const ORIGINALS: &[Original] = &[
                 &[
                     "auth grants some methods, and denies some below them",
                     "auth grants everything but what it denies",
-                    "auth grants everything by naming nothing",
+                    "auth grants everything",
                 ],
             ),
             (
                 "who is not has the rights that everybody has",
                 &[
                     "nobody in particular has anonymous rights",
-                    "auth that decides nothing, or nothing that could be rights, leaves anonymous rights",
+                    "auth that decides nothing leaves anonymous rights",
                 ],
             ),
             (

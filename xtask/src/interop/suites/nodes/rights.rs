@@ -24,9 +24,19 @@ pub(super) const SCENES: &[Scene] = &[
         play: |stage| Box::pin(granted_all_but(stage)),
     },
     Scene {
-        name: "auth grants everything by naming nothing",
+        name: "auth grants everything",
         over: ALL,
         play: |stage| Box::pin(granted_all(stage)),
+    },
+    Scene {
+        name: "auth that answers an object without lists: JavaScript grants everything, we turn away",
+        over: ALL,
+        play: |stage| Box::pin(said_nothing_of_rights(stage)),
+    },
+    Scene {
+        name: "auth that answers lists that are none: JavaScript gives anonymous rights, we turn away",
+        over: ALL,
+        play: |stage| Box::pin(said_what_are_no_rights(stage)),
     },
     Scene {
         name: "auth turns one away and lets another in",
@@ -34,7 +44,7 @@ pub(super) const SCENES: &[Scene] = &[
         play: |stage| Box::pin(rejected(stage)),
     },
     Scene {
-        name: "auth that decides nothing, or nothing that could be rights, leaves anonymous rights",
+        name: "auth that decides nothing leaves anonymous rights",
         over: ALL,
         play: |stage| Box::pin(fell_through(stage)),
     },
@@ -95,9 +105,10 @@ const METHODS: &[(CallType, &str)] = &[
 async fn probe(link: &Link) -> Result<Value> {
     let mut seen = Map::new();
     for &(kind, method) in METHODS {
+        let args = if method == "hello" { json!(["you"]) } else { json!([]) };
         let outcome = match kind {
-            CallType::Source => link.source(method, json!([])).await?,
-            _ => link.call(method, json!([])).await?,
+            CallType::Source => link.source(method, args).await?,
+            _ => link.call(method, args).await?,
         };
         let message = outcome.pointer("/error/message").and_then(Value::as_str);
         let path = method.replace('.', ",");
@@ -148,15 +159,20 @@ fn anonymous_rights() -> Value {
     )
 }
 
-/// What a client may whom the server's auth gives these rights.
+/// What a client may whom the server's auth gives these rights, if it comes in at all.
 async fn given(stage: &Stage<'_>, rights: Value) -> Result<Value> {
     let client = stage.client(|_| {}).await?;
     let verdict = Decision::Rights(rights);
     let server = stage
         .server(|options| options.auth.push(table([(&client, verdict)])))
         .await?;
-    probe(&client.connect(server.here().await?).await?).await
+    match client.dial(server.here().await?).await?.get("link") {
+        Some(_) => probe(&client.link(0)).await,
+        None => Ok(json!(TURNED_AWAY)),
+    }
 }
+
+const TURNED_AWAY: &str = "turned away";
 
 async fn anonymous(stage: &Stage<'_>) -> Outcome {
     let server = stage.server(|_| {}).await?;
@@ -185,14 +201,28 @@ async fn granted_all_but(stage: &Stage<'_>) -> Outcome {
 }
 
 async fn granted_all(stage: &Stage<'_>) -> Outcome {
-    let everything = rights(EVERYTHING, &[]);
-    Ok((
-        json!([everything, everything]),
-        json!([
-            given(stage, json!({})).await?,
-            given(stage, json!({ "allow": null, "deny": null })).await?,
-        ]),
-    ))
+    let grant = json!({ "allow": null, "deny": null });
+    Ok((rights(EVERYTHING, &[]), given(stage, grant).await?))
+}
+
+async fn said_nothing_of_rights(stage: &Stage<'_>) -> Outcome {
+    let expected = match stage.serves {
+        Maker::Stack(_) => rights(EVERYTHING, &[]),
+        Maker::Ours => json!(TURNED_AWAY),
+    };
+    Ok((expected, given(stage, json!({})).await?))
+}
+
+async fn said_what_are_no_rights(stage: &Stage<'_>) -> Outcome {
+    let expected = match stage.serves {
+        Maker::Stack(_) => anonymous_rights(),
+        Maker::Ours => json!(TURNED_AWAY),
+    };
+    let seen = [
+        given(stage, json!({ "allow": "everything" })).await?,
+        given(stage, json!({ "allow": [1, 2] })).await?,
+    ];
+    Ok((json!([expected, expected]), json!(seen)))
 }
 
 async fn rejected(stage: &Stage<'_>) -> Outcome {
@@ -216,43 +246,28 @@ async fn rejected(stage: &Stage<'_>) -> Outcome {
 }
 
 async fn fell_through(stage: &Stage<'_>) -> Outcome {
-    let nothings = [
-        Value::Null,
-        json!(true),
-        json!("everything"),
-        json!({ "allow": "everything" }),
-        json!({ "allow": [1, 2] }),
-    ];
-    let (mut expected, mut seen) = (Vec::new(), Vec::new());
-    for nothing in nothings {
-        expected.push(json!([nothing, anonymous_rights()]));
-        seen.push(json!([nothing, given(stage, nothing).await?]));
+    let mut seen = Vec::new();
+    for nothing in [Value::Null, json!(true), json!("everything")] {
+        seen.push(given(stage, nothing).await?);
     }
-    Ok((json!(expected), json!(seen)))
+    Ok((json!(vec![anonymous_rights(); seen.len()]), json!(seen)))
 }
 
 async fn said_false(stage: &Stage<'_>) -> Outcome {
-    let client = stage.client(|_| {}).await?;
-    let verdict = Decision::Rights(json!(false));
-    let server = stage
-        .server(|options| options.auth.push(table([(&client, verdict)])))
-        .await?;
-    let dialled = client.dial(server.here().await?).await?;
-    let (seen, expected) = match (stage.serves, dialled.get("link")) {
-        (Maker::Stack("8"), _) => (json!(dialled.get("error").is_some()), json!(true)),
-        (_, Some(_)) => (probe(&client.link(0)).await?, anonymous_rights()),
-        (_, None) => (dialled, anonymous_rights()),
+    let expected = match stage.serves {
+        Maker::Stack("8") => json!(TURNED_AWAY),
+        Maker::Stack(_) | Maker::Ours => anonymous_rights(),
     };
-    Ok((expected, seen))
+    Ok((expected, given(stage, json!(false)).await?))
 }
 
 /// The one that was added first grants to both, the one added last overrules it for one of them.
 async fn two_hooks(stage: &Stage<'_>) -> Outcome {
     let client = stage.client(|_| {}).await?;
     let other = stage.client(|options| options.seed = [8; 32]).await?;
-    let grant = |rights| Decision::Rights(rights);
-    let first = table([(&client, grant(json!({}))), (&other, grant(json!({})))]);
-    let last = table([(&client, grant(json!({ "allow": ["hello"] })))]);
+    let grant = |allow| Decision::Rights(json!({ "allow": allow, "deny": null }));
+    let first = table([(&client, grant(json!(null))), (&other, grant(json!(null)))]);
+    let last = table([(&client, grant(json!(["hello"])))]);
     let server = stage.server(|options| options.auth.extend([first, last])).await?;
     let here = server.here().await?;
     let overruled = probe(&client.connect(here.as_str()).await?).await?;
@@ -275,7 +290,7 @@ async fn two_hooks(stage: &Stage<'_>) -> Outcome {
 
 async fn called_back(stage: &Stage<'_>) -> Outcome {
     let server = stage.server(|_| {}).await?;
-    let master = Decision::Rights(json!({}));
+    let master = Decision::Rights(json!({ "allow": null, "deny": null }));
     let client = stage
         .client(|options| options.auth.push(table([(&server, master)])))
         .await?;
