@@ -10,7 +10,7 @@
 /// use handfast_stack::camel_case;
 ///
 /// assert_eq!(camel_case("foo-bar"), "fooBar");
-/// assert_eq!(camel_case("LANPeers"), "lAnpeers"); // the original knows no abbreviations
+/// assert_eq!(camel_case("LANPeers"), "lANPeers"); // each capital begins a word
 /// ```
 pub fn camel_case(name: &str) -> String {
     let spaced = separated(&without_case(name));

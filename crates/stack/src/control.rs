@@ -147,13 +147,16 @@ impl Plugin for Control {
 /// Bytes at the time of the last look, to make rates of.
 #[derive(Default)]
 struct Rates {
-    last: Option<(Instant, HashMap<u64, (u64, u64)>)>,
+    last: Option<(Instant, Bytes)>,
 }
+
+/// By the number of the connection: bytes in, and bytes out.
+type Bytes = HashMap<u64, (u64, u64)>;
 
 fn status(node: &NodeHandle, rates: &mut Rates) -> Status {
     let now = Instant::now();
     let peers = node.peers();
-    let seen: HashMap<u64, (u64, u64)> = peers
+    let seen: Bytes = peers
         .iter()
         .map(|peer| {
             (

@@ -130,7 +130,10 @@ impl Stack {
         let keys = self.identity.clone().ok_or(Error::NoIdentity)?;
         let plugins = in_order(&self.plugins)?;
         for section in config.unused(&self.plugins) {
-            tracing::warn!(section, "no plugin has this section of the configuration; is the name right?");
+            tracing::warn!(
+                section,
+                "no plugin has this section of the configuration; is the name right?"
+            );
         }
         #[cfg(not(feature = "prometheus"))]
         if config.global.prometheus.is_some() {
