@@ -92,7 +92,7 @@ pub(crate) struct Connect {
 #[derive(Debug, Parser)]
 #[command(after_help = "Example:\n  handfast disconnect @KEY.ed25519")]
 pub(crate) struct Disconnect {
-    /// The peer's id, or the address of one connection as `handfast peers` shows it
+    /// The peer's id (@….ed25519), or an address with its key
     #[arg(value_name = "ID|ADDRESS")]
     pub(crate) peer: String,
 
