@@ -1,12 +1,15 @@
 //! What the tests in secret-stack's repository are about, and what of ours holds it: docs/stack-parity.md.
 
 use super::scenes;
+use crate::shell;
 use anyhow::{Result, ensure};
 use std::fmt::Write as _;
 
 /// One test file of the original.
 struct Original {
     name: &'static str,
+    /// The files of `crates/stack/tests` that hold it without the original.
+    alone: &'static [&'static str],
     behaviours: &'static [(&'static str, &'static [&'static str])],
 }
 
@@ -14,6 +17,7 @@ struct Original {
 const ORIGINALS: &[Original] = &[
     Original {
         name: "api",
+        alone: &["plugins", "hooks", "api"],
         behaviours: &[
             (
                 "the methods of a plugin without a name stand at the root, those of a named one below its name, which is \
@@ -35,6 +39,7 @@ const ORIGINALS: &[Original] = &[
     },
     Original {
         name: "app-key",
+        alone: &["auth", "config"],
         behaviours: &[
             (
                 "nodes of different networks do not connect",
@@ -48,6 +53,7 @@ const ORIGINALS: &[Original] = &[
     },
     Original {
         name: "auth",
+        alone: &["auth", "hooks"],
         behaviours: &[
             (
                 "who is granted a method may call it",
@@ -76,6 +82,7 @@ const ORIGINALS: &[Original] = &[
     },
     Original {
         name: "auth2",
+        alone: &["auth", "server", "close"],
         behaviours: &[
             (
                 "the node tells its address",
@@ -105,6 +112,7 @@ const ORIGINALS: &[Original] = &[
     },
     Original {
         name: "close",
+        alone: &["close"],
         behaviours: &[
             (
                 "a node that ends with an error ends what it accepted and what it dialled, streams and all",
@@ -125,6 +133,7 @@ const ORIGINALS: &[Original] = &[
     },
     Original {
         name: "flood",
+        alone: &["close"],
         behaviours: &[
             (
                 "a plugin reads a source of whoever connects, and what one node says reaches all",
@@ -141,6 +150,7 @@ const ORIGINALS: &[Original] = &[
     },
     Original {
         name: "local",
+        alone: &["close"],
         behaviours: &[(
             "a connection of a node with itself is not closed for being idle",
             &["a connection of a node with itself may be silent for ever"],
@@ -148,6 +158,7 @@ const ORIGINALS: &[Original] = &[
     },
     Original {
         name: "merge",
+        alone: &["permissions", "plugins", "config"],
         behaviours: &[
             (
                 "what plugins let everybody do and what they deny adds up, each below the name of its plugin",
@@ -161,6 +172,7 @@ const ORIGINALS: &[Original] = &[
     },
     Original {
         name: "seeds",
+        alone: &["auth"],
         behaviours: &[
             (
                 "a seed of 32 bytes makes the same identity everywhere",
@@ -174,6 +186,7 @@ const ORIGINALS: &[Original] = &[
     },
     Original {
         name: "server",
+        alone: &["server"],
         behaviours: &[
             ("one node calls another", &["every case of the calls above"]),
             (
@@ -184,6 +197,7 @@ const ORIGINALS: &[Original] = &[
     },
     Original {
         name: "timeout",
+        alone: &["close"],
         behaviours: &[
             (
                 "a connection on which nothing happens is closed",
@@ -210,8 +224,9 @@ const HEAD: &str = "\
 
 The package that npm delivers has no tests; its repository has eleven files of them. This is what they ask for, in our
 words, and the scenes under *nodes* in [the table of interoperability](interop.md) that hold it. Each scene is played with
-releases 8 and 6 on either side, over TCP, WebSockets and Unix sockets, wherever that makes a difference.
-`cargo xtask interop` writes this page when all of them have passed.
+releases 8 and 6 on either side, over TCP, WebSockets and Unix sockets, wherever that makes a difference; and once more by
+our nodes alone. The last column has the files of `crates/stack/tests` in which we test the same without secret-stack.
+`cargo xtask interop` writes this page when all scenes have passed.
 
 ";
 
@@ -221,18 +236,33 @@ releases 8 and 6 on either side, over TCP, WebSockets and Unix sockets, wherever
 /// If it names a scene that there is not.
 pub(crate) fn page() -> Result<String> {
     let mut page = HEAD.to_owned();
-    let _ = writeln!(page, "| test | behaviour | held by |\n|---|---|---|");
+    let _ = writeln!(page, "| test | behaviour | held by | alone |\n|---|---|---|---|");
     for original in ORIGINALS {
         for (place, (behaviour, held_by)) in original.behaviours.iter().enumerate() {
             for name in *held_by {
                 let exists = scenes().any(|scene| scene.name == *name);
                 ensure!(exists, "no scene is called {name:?}, as {} wants", original.name);
             }
-            let name = if place == 0 { original.name } else { "" };
-            let _ = writeln!(page, "| {name} | {behaviour} | {} |", held_by.join("; "));
+            let (name, alone) = match place {
+                0 => (original.name, alone(original)?),
+                _ => ("", String::new()),
+            };
+            let _ = writeln!(page, "| {name} | {behaviour} | {} | {alone} |", held_by.join("; "));
         }
     }
     Ok(page)
+}
+
+/// The files of our own tests.
+fn alone(original: &Original) -> Result<String> {
+    let mut files = Vec::new();
+    for name in original.alone {
+        let file = format!("{name}.rs");
+        let exists = shell::root().join("crates/stack/tests").join(&file).exists();
+        ensure!(exists, "crates/stack/tests has no {file}, as {} wants", original.name);
+        files.push(format!("`{file}`"));
+    }
+    Ok(files.join(", "))
 }
 
 #[cfg(test)]
