@@ -1,7 +1,7 @@
 //! `cargo xtask ci`: every check that a submission must pass, as a list of steps.
 
 use crate::metadata::Metadata;
-use crate::{docs, floors, fuzz, interop, shell, tools, vectors};
+use crate::{docs, floors, fuzz, interop, shell, soak, tools, vectors};
 use anyhow::{Result, bail};
 use std::time::{Duration, Instant};
 
@@ -58,6 +58,12 @@ const STEPS: &[Step] = &[
         what: "unit and integration tests, all features",
         fast: true,
         run: test,
+    },
+    Step {
+        name: "examples",
+        what: "the examples of the guides run, and a short soak leaves nothing behind",
+        fast: false,
+        run: examples,
     },
     Step {
         name: "doctest",
@@ -242,6 +248,14 @@ fn test() -> Result<()> {
         "--tests",
         "--examples",
     ]))
+}
+
+/// Tests only compile examples; these show something, so they have to run to their end.
+fn examples() -> Result<()> {
+    for (package, example) in [("testkit", "guestbook"), ("handfast-stack", "allow_list")] {
+        shell::run(shell::cargo().args(["run", "--quiet", "--package", package, "--example", example]))?;
+    }
+    soak::run(&soak::Args::short())
 }
 
 fn doctest() -> Result<()> {

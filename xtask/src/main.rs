@@ -8,6 +8,7 @@ mod fuzz;
 mod interop;
 mod metadata;
 mod shell;
+mod soak;
 mod tools;
 mod vectors;
 
@@ -35,10 +36,12 @@ enum Command {
     Floors,
     /// Build the fuzz targets and run them, each for a while.
     Fuzz(fuzz::Args),
-    /// Run our crates against the pinned JavaScript peers, both ways, and write docs/interop.md.
+    /// Run our crates against the pinned JavaScript peers, both ways, and write what passed to docs/.
     Interop(interop::Args),
     /// Measure ours and the peers, interleaved, and print the ratios.
     Bench(bench::Args),
+    /// Open, call, stream and drop many connections at random, and check that nothing is left of them.
+    Soak(soak::Args),
     /// Compute the frozen test vectors anew with the JavaScript packages and compare.
     Vectors(vectors::Args),
     /// Build the book in docs/ and the API documentation.
@@ -52,6 +55,7 @@ fn main() -> ExitCode {
         Command::Fuzz(args) => fuzz::run(&args),
         Command::Interop(args) => interop::run(&args),
         Command::Bench(args) => bench::run(&args),
+        Command::Soak(args) => soak::run(&args),
         Command::Vectors(args) => vectors::run(&args),
         Command::Docs(args) => docs::run(&args),
     };

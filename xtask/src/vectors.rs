@@ -17,6 +17,7 @@ const FROZEN: &[(&str, &str)] = &[
     ("shs1", "crates/shs/tests/vectors/shs1.json"),
     ("boxstream", "crates/boxstream/tests/vectors/boxstream.json"),
     ("addresses", "crates/multiserver/tests/vectors/addresses.json"),
+    ("camel-case", "crates/stack/tests/vectors/camel-case.json"),
 ];
 
 /// How many differences are worth printing.

@@ -1,10 +1,16 @@
 // The example on the page uses all of it.
 #![cfg_attr(
-    all(feature = "shs", feature = "boxstream", feature = "mux", feature = "tokio"),
+    all(feature = "shs", feature = "boxstream", feature = "mux", feature = "stack", feature = "tokio"),
     doc = include_str!("../README.md")
 )]
 #![cfg_attr(
-    not(all(feature = "shs", feature = "boxstream", feature = "mux", feature = "tokio")),
+    not(all(
+        feature = "shs",
+        feature = "boxstream",
+        feature = "mux",
+        feature = "stack",
+        feature = "tokio"
+    )),
     doc = "Handfast with some features switched off; see the crate page."
 )]
 
@@ -17,3 +23,5 @@ pub use handfast_multiserver as multiserver;
 pub use handfast_mux as mux;
 #[cfg(feature = "shs")]
 pub use handfast_shs as shs;
+#[cfg(feature = "stack")]
+pub use handfast_stack as stack;

@@ -6,6 +6,9 @@ use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf};
 
 /// What a node listens on and dials with, by the name of the transport.
 ///
+/// Where it is written down and `incoming` is missing, nothing is listened on; where `outgoing` is missing, everything that is
+/// built in is dialled.
+///
 /// ```
 /// let connections: handfast_multiserver::Connections = serde_json::from_str(r#"{
 ///     "incoming": {
@@ -17,11 +20,13 @@ use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf};
 /// assert_eq!(connections.incoming["net"][0].port, Some(8008));
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
+#[serde(rename_all = "camelCase")]
 pub struct Connections {
     /// What to listen on, by transport.
+    #[serde(default)]
     pub incoming: BTreeMap<String, Vec<Incoming>>,
     /// What to dial with, by transport.
+    #[serde(default = "every_way")]
     pub outgoing: BTreeMap<String, Vec<Outgoing>>,
 }
 
@@ -33,13 +38,27 @@ impl Default for Connections {
             transform: "shs".to_owned(),
             ..Incoming::default()
         };
-        let outgoing = [("net", "shs"), ("onion", "shs"), ("unix", "noauth"), ("ws", "shs")];
         Self {
             incoming: BTreeMap::from([("net".to_owned(), vec![incoming])]),
-            outgoing: outgoing
-                .map(|(transport, transform)| (transport.to_owned(), vec![Outgoing::new(transform)]))
-                .into(),
+            outgoing: every_way(),
         }
+    }
+}
+
+fn every_way() -> BTreeMap<String, Vec<Outgoing>> {
+    let outgoing = [("net", "shs"), ("onion", "shs"), ("unix", "noauth"), ("ws", "shs")];
+    outgoing
+        .map(|(transport, transform)| (transport.to_owned(), vec![Outgoing::new(transform)]))
+        .into()
+}
+
+impl Connections {
+    /// Lays `own` over these, as the original merges configurations: a transport that is in both is as `own` has it.
+    #[must_use]
+    pub fn merge(mut self, own: Self) -> Self {
+        self.incoming.extend(own.incoming);
+        self.outgoing.extend(own.outgoing);
+        self
     }
 }
 

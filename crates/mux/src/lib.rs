@@ -27,6 +27,6 @@ pub use error::{Error, Violation};
 pub use manifest::{CallType, Manifest};
 pub use method::MethodName;
 pub use packet::{Body, BodyKind, Frame, Packet, RequestId};
-pub use permissions::Permissions;
+pub use permissions::{Permissions, Verdict};
 pub use remote_error::RemoteError;
 pub use request::Request;

@@ -14,6 +14,9 @@
 use std::fmt;
 
 use bytes::{BufMut, Bytes, BytesMut};
+use serde::ser::Error as _;
+use serde::{Serialize, Serializer};
+use serde_json::value::RawValue;
 
 use crate::error::Violation;
 use crate::json;
@@ -181,6 +184,21 @@ impl fmt::Debug for Body {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Payloads stay out of logs.
         write!(f, "{:?}({} bytes)", self.kind, self.bytes.len())
+    }
+}
+
+/// Prints as the value that the body is, so that what came from one call can be the answer, an argument or an item of
+/// another: a handler may answer with a body, and it travels as it came.
+impl Serialize for Body {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.kind {
+            BodyKind::Buffer => serializer.serialize_bytes(&self.bytes),
+            BodyKind::String => serializer.serialize_str(self.as_str().unwrap_or_default()),
+            BodyKind::Json => {
+                let text: &RawValue = serde_json::from_slice(&self.bytes).map_err(S::Error::custom)?;
+                text.serialize(serializer)
+            }
+        }
     }
 }
 

@@ -438,4 +438,23 @@ mod tests {
         let deep = json_body(&["[".repeat(100_000), "]".repeat(100_000)].concat());
         assert!(matches!(deep.to_value::<Value>(), Err(Error::Decode(_))));
     }
+
+    #[test]
+    fn a_body_prints_as_its_value() {
+        let deep = format!("{}{}", "[".repeat(500), "]".repeat(500));
+        let bodies = [
+            Body::buffer(vec![1, 2]),
+            Body::string("kia ora"),
+            Body::buffer(vec![]),
+            Body::string(""),
+            json_body(r#"{"b":1e400,"a":"\ud800"}"#),
+            json_body(r#""a string in JSON""#),
+            json_body(&deep),
+        ];
+        for body in bodies {
+            assert_eq!(Body::from_value(&body).unwrap(), body);
+        }
+        let args = crate::args_to_json(&(Body::buffer(vec![97]), Body::string("b"), json_body(r#"{"c":0}"#))).unwrap();
+        assert_eq!(args, r#"[{"type":"Buffer","data":[97]},"b",{"c":0}]"#);
+    }
 }

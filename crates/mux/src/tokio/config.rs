@@ -1,9 +1,12 @@
 //! What a connection may hold and how long it waits.
 
+use std::any::Any;
+use std::sync::Arc;
 use std::time::Duration;
 
 use handfast_keys::PublicKey;
 
+use super::Observer;
 use crate::{Limits, Permissions};
 
 /// Settings of one connection. Start from [`Config::default`] and change fields.
@@ -22,6 +25,11 @@ pub struct Config {
     pub peer: Option<PublicKey>,
     /// What the peer may call; `None` leaves the question to the service. Checked before the method is looked up.
     pub permissions: Option<Permissions>,
+    /// Something of the application's that handlers find with [`Context::extension`](super::Context::extension): what it
+    /// knows of this connection.
+    pub extension: Option<Arc<dyn Any + Send + Sync>>,
+    /// Who is told of the peer's requests.
+    pub observer: Option<Arc<dyn Observer>>,
     /// Limits of the protocol machine: body length, open calls and streams.
     pub limits: Limits,
     /// Bytes of output that may wait before senders wait and sources are not polled, 64 KiB by default: once for calls and
@@ -73,6 +81,8 @@ impl Default for Config {
         Self {
             peer: None,
             permissions: None,
+            extension: None,
+            observer: None,
             limits: Limits::default(),
             output_buffer: 64 * 1024,
             stream_buffer: 128 * 1024,

@@ -1,5 +1,6 @@
 //! What a handler knows about the call that it serves.
 
+use std::any::Any;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Poll, Waker};
@@ -9,22 +10,31 @@ use bytes::Bytes;
 use handfast_keys::PublicKey;
 use serde::de::DeserializeOwned;
 
-use super::Peer;
 use super::link::Link;
-use crate::{MethodName, RemoteError, Request, RequestId, args_from_json};
+use super::{Config, Peer};
+use crate::{CallType, MethodName, RemoteError, Request, RequestId, args_from_json};
 
 /// What a handler knows about its call: who calls, with which arguments, until when. Cheap to clone.
 #[derive(Clone)]
 pub struct Context {
-    inner: Arc<Inner>,
+    call: Arc<Call>,
+    args: Bytes,
 }
 
-struct Inner {
-    link: Arc<Link>,
+struct Call {
+    caller: Caller,
     number: RequestId,
-    request: Request,
+    method: MethodName,
+    kind: CallType,
     deadline: Option<Instant>,
     over: Mutex<Over>,
+}
+
+enum Caller {
+    /// At the other end of a connection.
+    Remote(Arc<Link>),
+    /// On this end: no connection carries the call.
+    Local(Option<PublicKey>),
 }
 
 #[derive(Default)]
@@ -42,30 +52,82 @@ impl Context {
                 .handler_timeout
                 .and_then(|timeout| Instant::now().checked_add(timeout)),
         };
+        let Request { method, args, kind } = request;
+        Self::build(Caller::Remote(link), number, method, kind, deadline, args)
+    }
+
+    /// A call that no connection carries, such as one that a node makes of its own methods: `args` is the text of a JSON
+    /// array, `peer` whom the call is made for.
+    ///
+    /// Its [`remote`](Self::remote) answers every call with [`Error::Closing`](crate::Error::Closing). Whoever makes the call
+    /// [`cancel`](Self::cancel)s the context when the call is over.
+    pub fn detached(peer: Option<PublicKey>, method: MethodName, kind: CallType, args: Bytes) -> Self {
+        Self::build(Caller::Local(peer), RequestId(0), method, kind, None, args)
+    }
+
+    fn build(
+        caller: Caller,
+        number: RequestId,
+        method: MethodName,
+        kind: CallType,
+        deadline: Option<Instant>,
+        args: Bytes,
+    ) -> Self {
+        let call = Call {
+            caller,
+            number,
+            method,
+            kind,
+            deadline,
+            over: Mutex::default(),
+        };
         Self {
-            inner: Arc::new(Inner {
-                link,
-                number,
-                request,
-                deadline,
-                over: Mutex::default(),
-            }),
+            call: Arc::new(call),
+            args,
         }
     }
 
-    /// The caller's key as the handshake proved it; `None` if the connection has none.
+    /// The same call with other arguments, the text of a JSON array: for what stands between a caller and a handler. Whoever
+    /// waits for the end of the one waits for that of the other.
+    #[must_use]
+    pub fn with_args(&self, args: Bytes) -> Self {
+        Self {
+            call: self.call.clone(),
+            args,
+        }
+    }
+
+    /// The caller's key as the handshake proved it; `None` if the connection has none. For a
+    /// [`detached`](Self::detached) call it is what its maker says.
     pub fn peer(&self) -> Option<&PublicKey> {
-        self.inner.link.config.peer.as_ref()
+        match &self.call.caller {
+            Caller::Remote(link) => link.config.peer.as_ref(),
+            Caller::Local(peer) => peer.as_ref(),
+        }
     }
 
-    /// The method that was called.
+    /// The method that was called, with its full name.
     pub fn method(&self) -> &MethodName {
-        &self.inner.request.method
+        &self.call.method
     }
 
-    /// The request number, for logs.
+    /// The kind of the call. A call with one answer names no kind on the wire, so it is `Async` also when the method is
+    /// `Sync`.
+    pub fn kind(&self) -> CallType {
+        self.call.kind
+    }
+
+    /// The request number, for logs; 0 for a [`detached`](Self::detached) call.
     pub fn request(&self) -> RequestId {
-        self.inner.number
+        self.call.number
+    }
+
+    /// What the connection was given as [`Config::extension`], if that is a `T`.
+    pub fn extension<T: Any>(&self) -> Option<&T> {
+        match &self.call.caller {
+            Caller::Remote(link) => link.config.extension.as_deref()?.downcast_ref(),
+            Caller::Local(_) => None,
+        }
     }
 
     /// The arguments, by the rule of [`args_from_json`]: a tuple by position, any other type the first.
@@ -73,23 +135,33 @@ impl Context {
     /// # Errors
     /// The error to answer with, if they do not fit.
     pub fn args<A: DeserializeOwned>(&self) -> Result<A, RemoteError> {
-        args_from_json(&self.inner.request.args)
+        args_from_json(&self.args)
     }
 
     /// The arguments as the text of a JSON array.
     pub fn raw_args(&self) -> &Bytes {
-        &self.inner.request.args
+        &self.args
     }
 
     /// When this call must be answered; only calls with one answer have a deadline, and only if
-    /// [`Config::handler_timeout`](super::Config::handler_timeout) is set.
+    /// [`Config::handler_timeout`] is set.
     pub fn deadline(&self) -> Option<Instant> {
-        self.inner.deadline
+        self.call.deadline
     }
 
     /// The caller, to call it back over the same connection.
     pub fn remote(&self) -> Peer {
-        Peer::new(self.inner.link.clone())
+        match &self.call.caller {
+            Caller::Remote(link) => Peer::new(link.clone()),
+            Caller::Local(peer) => {
+                let link = Link::new(Config {
+                    peer: *peer,
+                    ..Config::default()
+                });
+                link.with(|state| state.finish(Ok(())));
+                Peer::new(link)
+            }
+        }
     }
 
     /// Resolves when the call is over: answered, aborted by the caller, past its deadline, or cut off with its connection.
@@ -117,10 +189,12 @@ impl Context {
     }
 
     fn over(&self) -> std::sync::MutexGuard<'_, Over> {
-        self.inner.over.lock().unwrap_or_else(PoisonError::into_inner)
+        self.call.over.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn cancel(&self) {
+    /// Says that the call is over, to whoever waits for [`cancelled`](Self::cancelled). The driver does this for calls of its
+    /// connection; whoever made a [`detached`](Self::detached) context does it for that.
+    pub fn cancel(&self) {
         let waiting = {
             let mut over = self.over();
             over.yes = true;
@@ -133,8 +207,8 @@ impl Context {
 impl fmt::Debug for Context {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Context")
-            .field("request", &self.inner.number)
-            .field("method", &self.inner.request.method)
+            .field("request", &self.call.number)
+            .field("method", &self.call.method)
             .finish_non_exhaustive()
     }
 }

@@ -16,7 +16,7 @@ use futures_util::stream::{FuturesUnordered, StreamExt};
 use self::closing::{Stage, Timers, is_due};
 use super::link::{Link, Share};
 use super::serve::{CallWork, Done, ItemsWork, SinkWork, Work, end_stream, panicked};
-use super::{Answer, Context, Incoming, Overflow, Service};
+use super::{Answer, Context, Incoming, Observer, Overflow, Service};
 use crate::{CallType, Error, Event, RemoteError, ReplyTo, Request, StreamId};
 
 /// Least and most bytes that are asked of the stream beneath at a time. A connection that moves much asks for more, by this
@@ -284,8 +284,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         let too_much = self.args_bytes > 0 && self.args_bytes + args > self.link.config.max_args_bytes;
         let refusal = || RemoteError::new("too many concurrent requests");
         match start {
-            Start::Call(_, reply) if too_much => {
+            Start::Call(request, reply) if too_much => {
                 self.link.with(|state| state.connection.refuse(reply, &refusal()));
+                self.observe(|observer| {
+                    observer.request(request.kind, &request.method);
+                    observer.answered(request.kind, false);
+                });
             }
             Start::Call(request, reply) if self.waiting.is_empty() && self.may_start_call() => {
                 self.start_call(request, reply, cx);
@@ -302,6 +306,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     }
 
     fn start_call(&mut self, request: Request, reply: ReplyTo, task: &mut TaskContext<'_>) {
+        self.observe(|observer| observer.request(request.kind, &request.method));
         let permitted = self.permit(&request);
         let cx = Context::new(self.link.clone(), reply.request(), request);
         let service = &self.service;
@@ -328,6 +333,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         task: &mut TaskContext<'_>,
     ) {
         let (link, kind) = (self.link.clone(), request.kind);
+        self.observe(|observer| observer.request(kind, &request.method));
         // Dropped unread, this gives up the reader's share of the stream.
         let items = (kind != CallType::Source).then(|| Incoming::new(link.clone(), id));
         let permitted = if let Some(refusal) = refusal {
@@ -363,16 +369,29 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                 cx.cancel();
                 end_stream(&self.link, id, Some(error));
                 self.link.with(|state| state.release_stream(id));
+                self.observe(|observer| observer.answered(kind, false));
             }
         }
     }
 
+    /// Whether the permissions of the peer allow the request; if not, the error to answer with.
     fn permit(&self, request: &Request) -> Result<(), RemoteError> {
-        self.link
-            .config
-            .permissions
-            .as_ref()
-            .map_or(Ok(()), |permissions| permissions.check(&request.method))
+        let Some(permissions) = &self.link.config.permissions else {
+            return Ok(());
+        };
+        let (method, verdict) = (&request.method, permissions.verdict(&request.method));
+        if !verdict.is_allowed() {
+            // The span of the connection names the peer. No more than `debug`: strangers choose how often this happens.
+            tracing::debug!(%method, rule = %verdict, "refused a call");
+            self.observe(|observer| observer.refused(method, &verdict));
+        }
+        verdict.to_answer(method)
+    }
+
+    fn observe(&self, tell: impl FnOnce(&dyn Observer)) {
+        if let Some(observer) = &self.link.config.observer {
+            tell(&**observer);
+        }
     }
 
     /// Polls the work once, and keeps it if it takes time: most answers are there at once and need no place.

@@ -3,10 +3,11 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context as TaskContext, Poll, ready};
 
 use futures_core::Stream;
+use futures_util::stream::{BoxStream, StreamExt};
 use serde::de::DeserializeOwned;
 
 use super::link::Link;
@@ -61,19 +62,39 @@ impl fmt::Debug for Queue {
 /// or the connection is gone. Dropping it drops the items that still come. Raw handlers get `Incoming<Body>`.
 #[derive(Debug)]
 pub struct Incoming<T = Body> {
-    queue: Queue,
+    from: Origin,
     read: fn(Body) -> Result<T, Error>,
 }
+
+/// Where the items of a handler come from.
+enum Origin {
+    /// The connection.
+    Queue(Queue),
+    /// Something between the connection and the handler, until it has ended.
+    Stream(Option<Unshared>),
+}
+
+/// A stream that one thread polls at a time. The mutex is never locked: it makes what is only `Send` shareable.
+type Unshared = Mutex<BoxStream<'static, Result<Body, RemoteError>>>;
 
 impl Incoming {
     pub(super) fn new(link: Arc<Link>, id: StreamId) -> Self {
         Self {
-            queue: Queue {
+            from: Origin::Queue(Queue {
                 link,
                 id,
                 batch: VecDeque::new(),
                 over: false,
-            },
+            }),
+            read: Ok,
+        }
+    }
+
+    /// Items from any stream, for what stands between a caller and a handler and filters or changes what passes, and for
+    /// callers on this end. The first error ends it.
+    pub fn from_stream(items: impl Stream<Item = Result<Body, RemoteError>> + Send + 'static) -> Self {
+        Self {
+            from: Origin::Stream(Some(Mutex::new(items.boxed()))),
             read: Ok,
         }
     }
@@ -82,8 +103,35 @@ impl Incoming {
     pub fn typed<T: DeserializeOwned>(self) -> Incoming<T> {
         // The fields cannot be moved out of a type that is dropped specially, so the drop code sits on the queue.
         Incoming {
-            queue: self.queue,
+            from: self.from,
             read: |body| body.to_value(),
+        }
+    }
+}
+
+impl Origin {
+    fn poll_next(&mut self, cx: &mut TaskContext<'_>) -> Poll<Option<Result<Body, RemoteError>>> {
+        let stream = match self {
+            Self::Queue(queue) => return queue.poll_next(cx).map(|item| item.map(|item| item.map_err(to_caller))),
+            Self::Stream(stream) => stream,
+        };
+        let Some(unshared) = stream else {
+            return Poll::Ready(None);
+        };
+        let items = unshared.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let item = ready!(items.poll_next_unpin(cx));
+        if !matches!(item, Some(Ok(_))) {
+            *stream = None;
+        }
+        Poll::Ready(item)
+    }
+}
+
+impl fmt::Debug for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Queue(queue) => queue.fmt(f),
+            Self::Stream(_) => f.write_str("Stream"),
         }
     }
 }
@@ -93,8 +141,8 @@ impl<T> Stream for Incoming<T> {
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Option<Self::Item>> {
         let read = self.read;
-        let item = ready!(self.queue.poll_next(cx));
-        Poll::Ready(item.map(|item| item.and_then(read).map_err(to_caller)))
+        let item = ready!(self.from.poll_next(cx));
+        Poll::Ready(item.map(|item| item.and_then(|body| read(body).map_err(to_caller))))
     }
 }
 

@@ -220,6 +220,41 @@ impl Router {
         self.add(name, CallType::Duplex, Handler::Duplex(Arc::new(start)))
     }
 
+    /// Adds all methods of another router; where both have a method of one name, the other's is kept. Whether the method
+    /// `manifest` is served, this router decides.
+    #[must_use]
+    pub fn merge(self, other: Self) -> Self {
+        self.nest("", other)
+    }
+
+    /// Adds all methods of another router under a path: `hello` as `prefix.hello`. Its handlers see the whole name as
+    /// [`Context::method`]. An empty prefix adds them as they are.
+    ///
+    /// ```
+    /// use handfast_mux::tokio::Router;
+    ///
+    /// let blobs = Router::new().sync("has", |_cx, id: String| Ok(id.starts_with('&')));
+    /// let api = Router::new().sync("version", |_cx, ()| Ok(1)).nest("blobs", blobs);
+    /// assert!(api.contains(&"blobs.has".parse()?));
+    /// # Ok::<(), handfast_mux::Error>(())
+    /// ```
+    #[must_use]
+    pub fn nest(mut self, prefix: &str, other: Self) -> Self {
+        for (name, kind) in other.inner.manifest.methods() {
+            if let Some(handler) = other.inner.methods.get(&name) {
+                let path = prefix.split('.').filter(|_| !prefix.is_empty());
+                let name = MethodName::from_parts(path.chain(name.parts()).map(Box::from).collect());
+                self = self.insert(name, kind, handler.clone());
+            }
+        }
+        self
+    }
+
+    /// Whether there is such a method, `manifest` included if it is served.
+    pub fn contains(&self, method: &MethodName) -> bool {
+        self.find(method).is_some() || self.answers_manifest(method)
+    }
+
     /// Does not serve the method `manifest`, so that a peer must know what there is.
     #[must_use]
     pub fn without_manifest(mut self) -> Self {
@@ -237,13 +272,22 @@ impl Router {
         manifest
     }
 
-    fn add(mut self, name: &str, kind: CallType, handler: Handler) -> Self {
+    fn add(self, name: &str, kind: CallType, handler: Handler) -> Self {
         // An empty part names a method that a peer can call all the same, so nothing has to fail here.
         let name = MethodName::from_parts(name.split('.').map(Box::from).collect());
+        self.insert(name, kind, handler)
+    }
+
+    fn insert(mut self, name: MethodName, kind: CallType, handler: Handler) -> Self {
         let inner = Arc::make_mut(&mut self.inner);
         inner.manifest.insert(&name, kind);
         inner.methods.insert(name, handler);
         self
+    }
+
+    /// Whether this is the manifest that the router makes itself.
+    fn answers_manifest(&self, method: &MethodName) -> bool {
+        !self.inner.without_manifest && method.parts().eq(["manifest"])
     }
 
     fn find(&self, method: &MethodName) -> Option<&Handler> {
@@ -266,7 +310,7 @@ impl Service for Router {
     fn call(&self, cx: Context) -> Answer {
         match self.find(cx.method()) {
             Some(Handler::Call(handler)) => handler(cx),
-            None if !self.inner.without_manifest && cx.method().parts().eq(["manifest"]) => {
+            None if self.answers_manifest(cx.method()) => {
                 Answer::Ready(Body::from_value(&self.manifest()).map_err(RemoteError::from))
             }
             _ => Answer::Ready(Err(no_such_method(CallType::Async, cx.method()))),

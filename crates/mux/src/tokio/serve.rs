@@ -78,24 +78,34 @@ pub(super) fn panicked(cx: &Context) -> RemoteError {
 struct Scope {
     cx: Context,
     span: tracing::Span,
+    link: Arc<Link>,
+    /// What the observer hears when the call is over.
+    ok: bool,
 }
 
 impl Scope {
-    fn new(cx: Context) -> Self {
+    fn new(link: Arc<Link>, cx: Context) -> Self {
         let span = tracing::debug_span!("request", id = %cx.request(), method = %cx.method());
-        Self { cx, span }
+        Self {
+            cx,
+            span,
+            link,
+            ok: false,
+        }
     }
 }
 
 impl Drop for Scope {
     fn drop(&mut self) {
         self.cx.cancel();
+        if let Some(observer) = &self.link.config.observer {
+            observer.answered(self.cx.kind(), self.ok);
+        }
     }
 }
 
 /// A call with one answer.
 pub(super) struct CallWork {
-    link: Arc<Link>,
     scope: Scope,
     future: Option<BoxFuture<'static, Result<Body, RemoteError>>>,
     deadline: Option<Pin<Box<Sleep>>>,
@@ -115,8 +125,7 @@ impl CallWork {
             .map(|deadline| Box::pin(::tokio::time::sleep_until(deadline)));
         let answer = Some((reply, None));
         Self {
-            link,
-            scope: Scope::new(cx),
+            scope: Scope::new(link, cx),
             future: Some(future),
             deadline,
             answer,
@@ -128,8 +137,7 @@ impl CallWork {
     pub(super) fn answered(link: Arc<Link>, cx: Context, reply: ReplyTo, result: Result<Body, RemoteError>) -> Self {
         let answer = Some((reply, Some(result)));
         Self {
-            link,
-            scope: Scope::new(cx),
+            scope: Scope::new(link, cx),
             future: None,
             deadline: None,
             answer,
@@ -156,10 +164,11 @@ impl CallWork {
                 *answer = Some(result);
             }
         }
-        let (link, ticket, answer) = (&self.link, &mut self.ticket, &mut self.answer);
+        let (Scope { link, ok, .. }, ticket, answer) = (&mut self.scope, &mut self.ticket, &mut self.answer);
         link.with(|state| {
             ready!(state.poll_room(Share::Served, link.config.output_buffer, ticket, cx));
             if let Some((reply, Some(result))) = answer.take() {
+                *ok = result.is_ok();
                 state.connection.reply(reply, result.as_ref());
                 state.wake_driver();
             }
@@ -170,7 +179,6 @@ impl CallWork {
 
 /// A source or the sending side of a duplex.
 pub(super) struct ItemsWork {
-    link: Arc<Link>,
     scope: Scope,
     id: StreamId,
     items: Items,
@@ -183,8 +191,7 @@ pub(super) struct ItemsWork {
 impl ItemsWork {
     pub(super) fn new(link: Arc<Link>, cx: Context, id: StreamId, items: Items) -> Self {
         Self {
-            link,
-            scope: Scope::new(cx),
+            scope: Scope::new(link, cx),
             id,
             items,
             next: None,
@@ -195,7 +202,8 @@ impl ItemsWork {
 
     fn poll(&mut self, cx: &mut TaskContext<'_>) -> Poll<()> {
         for _ in 0..ITEMS_PER_TURN {
-            if ready!(self.send_next(cx)).is_err() {
+            if let Err(Stop { ok }) = ready!(self.send_next(cx)) {
+                self.scope.ok = ok;
                 return Poll::Ready(());
             }
             let items = &mut self.items;
@@ -209,7 +217,8 @@ impl ItemsWork {
                 Ok(Poll::Ready(None)) => None,
                 Err(_) => Some(panicked(&self.scope.cx)),
             };
-            end_stream(&self.link, self.id, end);
+            self.scope.ok = end.is_none();
+            end_stream(&self.scope.link, self.id, end);
             return Poll::Ready(());
         }
         cx.waker().wake_by_ref();
@@ -217,13 +226,13 @@ impl ItemsWork {
     }
 
     /// Sends the item that waits, once there is room for it and for another. `Err` if there is no more to send.
-    fn send_next(&mut self, cx: &mut TaskContext<'_>) -> Poll<Result<(), ()>> {
-        let (link, id, next, ticket) = (&self.link, self.id, &mut self.next, &mut self.ticket);
+    fn send_next(&mut self, cx: &mut TaskContext<'_>) -> Poll<Result<(), Stop>> {
+        let (link, id, next, ticket) = (&self.scope.link, self.id, &mut self.next, &mut self.ticket);
         let mut lingering = false;
         let sent = link.with(|state| {
             let (cancelled, half_closed) = state.watch_stream(id, cx);
             if cancelled {
-                return Poll::Ready(Err(()));
+                return Poll::Ready(Err(Stop { ok: true }));
             }
             lingering = half_closed;
             ready!(state.poll_room(Share::Served, link.config.output_buffer, ticket, cx));
@@ -231,7 +240,7 @@ impl ItemsWork {
                 state.wake_driver();
                 if let Err(error) = state.connection.send(id, &body) {
                     state.connection.end_with_error(id, &error.into());
-                    return Poll::Ready(Err(()));
+                    return Poll::Ready(Err(Stop { ok: false }));
                 }
             }
             Poll::Ready(Ok(()))
@@ -240,8 +249,8 @@ impl ItemsWork {
             let after = link.config.half_close_timeout;
             let linger = self.linger.get_or_insert_with(|| Box::pin(sleep(after)));
             if linger.as_mut().poll(cx).is_ready() {
-                end_stream(&self.link, id, None);
-                return Poll::Ready(Err(()));
+                end_stream(&self.scope.link, id, None);
+                return Poll::Ready(Err(Stop { ok: true }));
             }
         }
         sent
@@ -250,13 +259,17 @@ impl ItemsWork {
 
 impl Drop for ItemsWork {
     fn drop(&mut self) {
-        self.link.with(|state| state.release_stream(self.id));
+        self.scope.link.with(|state| state.release_stream(self.id));
     }
+}
+
+/// No more items are sent: by an error of this end, or not.
+struct Stop {
+    ok: bool,
 }
 
 /// The work of a sink.
 pub(super) struct SinkWork {
-    link: Arc<Link>,
     scope: Scope,
     id: StreamId,
     future: Consumption,
@@ -265,15 +278,14 @@ pub(super) struct SinkWork {
 impl SinkWork {
     pub(super) fn new(link: Arc<Link>, cx: Context, id: StreamId, future: Consumption) -> Self {
         Self {
-            link,
-            scope: Scope::new(cx),
+            scope: Scope::new(link, cx),
             id,
             future,
         }
     }
 
     fn poll(&mut self, cx: &mut TaskContext<'_>) -> Poll<()> {
-        let (cancelled, _) = self.link.with(|state| state.watch_stream(self.id, cx));
+        let (cancelled, _) = self.scope.link.with(|state| state.watch_stream(self.id, cx));
         if cancelled {
             // The handler itself is not dropped: it reads what the error was. Its helpers elsewhere may stop.
             self.scope.cx.cancel();
@@ -284,14 +296,15 @@ impl SinkWork {
             Ok(Poll::Ready(result)) => result.err(),
             Err(_) => Some(panicked(&self.scope.cx)),
         };
-        end_stream(&self.link, self.id, error);
+        self.scope.ok = error.is_none();
+        end_stream(&self.scope.link, self.id, error);
         Poll::Ready(())
     }
 }
 
 impl Drop for SinkWork {
     fn drop(&mut self) {
-        self.link.with(|state| state.release_stream(self.id));
+        self.scope.link.with(|state| state.release_stream(self.id));
     }
 }
 

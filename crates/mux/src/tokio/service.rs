@@ -8,8 +8,8 @@ use futures_util::stream::BoxStream;
 use super::{Context, Incoming};
 use crate::{Body, CallType, MethodName, RemoteError};
 
-/// The items that a source or duplex sends.
-pub type Items = BoxStream<'static, Result<Body, RemoteError>>;
+/// The items that a source or duplex sends: bodies, unless another type is named.
+pub type Items<T = Body> = BoxStream<'static, Result<T, RemoteError>>;
 
 /// The work of a sink: its result is told to the caller when it ends.
 pub type Consumption = BoxFuture<'static, Result<(), RemoteError>>;

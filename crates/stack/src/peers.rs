@@ -1,0 +1,108 @@
+//! Who is connected.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+
+use handfast_keys::PublicKey;
+use handfast_multiserver::Direction;
+
+use crate::Peer;
+
+/// How long after one connection came about another one to the same peer counts as dialled at the same instant.
+///
+/// An end that knew of the first one would have had no reason to dial, so it began before it knew: at most a dial's time
+/// ago, which is 15 seconds to connect and 15 for the handshake. Later than that, the other end has lost the first one.
+pub(crate) const SAME_INSTANT: Duration = Duration::from_secs(30);
+
+/// The live connections of a node.
+#[derive(Debug, Default)]
+pub(crate) struct Peers {
+    numbers: AtomicU64,
+    table: Mutex<HashMap<Option<PublicKey>, Vec<Peer>>>,
+}
+
+impl Peers {
+    /// A number for a new connection.
+    pub(crate) fn number(&self) -> u64 {
+        self.numbers.fetch_add(1, Relaxed)
+    }
+
+    /// Adds a connection. Returns those, perhaps itself, that have to go because of it; see [`kept`].
+    pub(crate) fn insert(&self, own: &PublicKey, newcomer: &Peer) -> Vec<Peer> {
+        let mut table = self.table();
+        let others = table.entry(newcomer.id().copied()).or_default();
+        let mut losers = Vec::new();
+        // Where this node came as the identity of a seed, the peer knows somebody else, and would not come to the same choice.
+        let as_itself = |peer: &Peer| !peer.about().seeded;
+        if let Some(key) = newcomer.id().filter(|&key| key != own && as_itself(newcomer)) {
+            let kept = kept(own, key);
+            for other in others.iter().filter(|other| other.is_live() && as_itself(other)) {
+                let at_once = other.about().start.elapsed() < SAME_INSTANT;
+                if at_once && other.direction() != newcomer.direction() {
+                    losers.push(if newcomer.direction() == kept { other } else { newcomer }.clone());
+                }
+            }
+            losers.dedup();
+        }
+        others.push(newcomer.clone());
+        losers
+    }
+
+    pub(crate) fn remove(&self, peer: &Peer) {
+        let mut table = self.table();
+        let key = peer.id().copied();
+        if let Some(others) = table.get_mut(&key) {
+            others.retain(|other| other != peer);
+            if others.is_empty() {
+                table.remove(&key);
+            }
+        }
+    }
+
+    /// The live connections to a peer, oldest first.
+    pub(crate) fn of(&self, key: &PublicKey) -> Vec<Peer> {
+        let table = self.table();
+        let all = table.get(&Some(*key)).into_iter().flatten();
+        all.filter(|peer| peer.is_live()).cloned().collect()
+    }
+
+    /// All connections, oldest first.
+    pub(crate) fn all(&self) -> Vec<Peer> {
+        let mut all: Vec<Peer> = self.table().values().flatten().cloned().collect();
+        all.sort_unstable_by_key(|peer| peer.about().number());
+        all
+    }
+
+    fn table(&self) -> MutexGuard<'_, HashMap<Option<PublicKey>, Vec<Peer>>> {
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Which of two connections is kept when both ends have dialled at the same instant: the one that the node with the larger
+/// key has dialled. Seen from this end; the other end comes to the same connection.
+fn kept(own: &PublicKey, other: &PublicKey) -> Direction {
+    match own.as_bytes() > other.as_bytes() {
+        true => Direction::Outgoing,
+        false => Direction::Incoming,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use handfast_keys::KeyPair;
+
+    #[test]
+    fn both_ends_keep_the_same_connection() {
+        for _ in 0..32 {
+            let (a, b) = (KeyPair::generate().unwrap(), KeyPair::generate().unwrap());
+            assert_ne!(kept(a.public(), b.public()), kept(b.public(), a.public()));
+        }
+    }
+}
