@@ -63,7 +63,9 @@ proptest! {
 
 #[test]
 fn what_fuzzing_found_once_is_not_found_again() {
+    let colons = format!("unix:/{}", "!:".repeat(100));
     for text in [
+        colons.as_str(),
         "shs:net:",
         "nza9;dsx1:8008~!shs:U5U#{{",
         "nza9;dsx1:8008~SHS:U5U#{{",

@@ -11,9 +11,6 @@ use std::{
 use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
-/// More parts than this has no layer of any known kind; the bound keeps what a stranger sends small.
-pub(super) const MAX_PARTS: usize = 64;
-
 /// One layer of an address: `name:part:part`.
 ///
 /// The parts of a layer whose name begins with `shs`, from the second on, are **secret**: there an invite carries the
@@ -68,9 +65,6 @@ impl Layer {
 
     pub(super) fn from_parts(name: &str, mut parts: Vec<Zeroizing<String>>) -> Result<Self, Malformed> {
         let name = checked_name(name)?;
-        if parts.len() > MAX_PARTS {
-            return Err(Malformed::too_much(format!("{name} has more than {MAX_PARTS} parts")));
-        }
         if parts.iter().any(|part| part.chars().any(char::is_control)) {
             return Err(Malformed::text(format!("a part of {name} holds a control character")));
         }
@@ -253,6 +247,6 @@ impl Layer {
     pub(super) fn parse(text: &str) -> Result<Self, Malformed> {
         let mut words = escape::split(text, ':').map(escape::unescape);
         let name = words.next().unwrap_or_default();
-        Self::from_parts(&name, words.take(MAX_PARTS + 1).collect())
+        Self::from_parts(&name, words.collect())
     }
 }

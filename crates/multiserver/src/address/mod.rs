@@ -18,8 +18,8 @@ use handfast_keys::{PublicKey, SecretKey};
 use std::{fmt, str::FromStr};
 use zeroize::Zeroizing;
 
-/// The longest text that is read as an address, in bytes. Addresses come from strangers, by beacons and messages; a real
-/// one has a few hundred bytes.
+/// The longest text that is read as an address, in bytes, as it is written and as it is printed again. Addresses come from
+/// strangers, by beacons and messages; a real one has a few hundred bytes.
 pub const MAX_ADDRESS_LEN: usize = 8 * 1024;
 
 /// The most alternatives that are read of one address; what follows is left out. Each of them is dialled, so without a bound
@@ -104,11 +104,7 @@ impl Address {
     }
 
     fn parse(text: &str) -> Result<Self, Malformed> {
-        if text.len() > MAX_ADDRESS_LEN {
-            return Err(Malformed::too_much(format!(
-                "the address has more than {MAX_ADDRESS_LEN} bytes"
-            )));
-        }
+        check_length(text.len())?;
         let text = without_redirect(without_quotes(text));
         let texts = escape::split(text, ';').map(str::trim_ascii);
         let texts: Vec<_> = texts.filter(|text| !text.is_empty()).take(MAX_ALTERNATIVES).collect();
@@ -123,10 +119,22 @@ impl Address {
             .iter()
             .zip(read)
             .filter_map(|(text, read)| read.ok().or_else(|| Alternative::parse_as_other(text)));
-        Ok(Self {
+        let address = Self {
             alternatives: kept.collect(),
-        })
+        };
+        // A path may grow when its characters are brought into their percent form.
+        check_length(written_length(|out| address.write(true, out)))?;
+        Ok(address)
     }
+}
+
+fn check_length(length: usize) -> Result<(), Malformed> {
+    if length > MAX_ADDRESS_LEN {
+        return Err(Malformed::too_much(format!(
+            "the address has more than {MAX_ADDRESS_LEN} bytes"
+        )));
+    }
+    Ok(())
 }
 
 impl Alternative {
@@ -278,8 +286,7 @@ fn is_shs(layer: &str) -> bool {
     })
 }
 
-/// Collects a text that may hold a secret in one allocation: growing would leave copies behind.
-fn secret_text(write: impl Fn(&mut dyn fmt::Write) -> fmt::Result) -> Zeroizing<String> {
+fn written_length(write: impl Fn(&mut dyn fmt::Write) -> fmt::Result) -> usize {
     struct Length(usize);
     impl fmt::Write for Length {
         fn write_str(&mut self, text: &str) -> fmt::Result {
@@ -288,9 +295,15 @@ fn secret_text(write: impl Fn(&mut dyn fmt::Write) -> fmt::Result) -> Zeroizing<
         }
     }
     let mut length = Length(0);
-    // Writing into a text cannot fail.
+    // Counting cannot fail.
     let _ = write(&mut length);
-    let mut text = Zeroizing::new(String::with_capacity(length.0));
+    length.0
+}
+
+/// Collects a text that may hold a secret in one allocation: growing would leave copies behind.
+fn secret_text(write: impl Fn(&mut dyn fmt::Write) -> fmt::Result) -> Zeroizing<String> {
+    let mut text = Zeroizing::new(String::with_capacity(written_length(&write)));
+    // Writing into a text cannot fail.
     let _ = write(&mut *text);
     text
 }
@@ -371,12 +384,12 @@ impl FromStr for Alternative {
 
     /// Reads one alternative, strictly: what cannot be understood is an error.
     fn from_str(text: &str) -> Result<Self, Error> {
-        if text.len() > MAX_ADDRESS_LEN {
-            return Err(Malformed::too_much(format!("the address has more than {MAX_ADDRESS_LEN} bytes")).into());
-        }
+        check_length(text.len())?;
         if escape::split(text, ';').count() > 1 {
             return Err(Malformed::too_much("more than one alternative stands here".to_owned()).into());
         }
-        Ok(Self::parse(without_redirect(without_quotes(text)))?)
+        let alternative = Self::parse(without_redirect(without_quotes(text)))?;
+        check_length(written_length(|out| alternative.write(true, out)))?;
+        Ok(alternative)
     }
 }
