@@ -75,20 +75,25 @@ impl Seats {
         }
     }
 
-    /// Sends the connection of this group away that has been idle longest.
-    fn shed(&mut self, group: &Group) {
+    /// Takes the place from the connection of this group that has been idle longest, and returns it to be sent away.
+    fn shed(&mut self, group: &Group) -> Option<Arc<Seat>> {
+        let mut idle = None;
         self.change(group, |members| {
             let idlest = members
                 .iter()
                 .min_by_key(|(_, seat)| seat.active.load(Ordering::Relaxed))
                 .map(|(number, _)| *number);
-            if let Some(seat) = idlest.and_then(|number| members.remove(&number)) {
-                tracing::info!(%group, "closing the longest idle connection to make room for others");
-                seat.gone.store(true, Ordering::Release);
-                seat.reader.wake();
-                seat.writer.wake();
-            }
+            idle = idlest.and_then(|number| members.remove(&number));
         });
+        idle
+    }
+}
+
+impl Seat {
+    fn send_away(&self) {
+        self.gone.store(true, Ordering::Release);
+        self.reader.wake();
+        self.writer.wake();
     }
 }
 
@@ -126,17 +131,21 @@ impl Cap {
     pub(crate) fn admit(self: &Arc<Self>, group: &Group, owner: bool) -> Result<Place, Error> {
         let mut seats = self.lock();
         self.check_group(&seats, group)?;
+        let mut idle = None;
         if seats.total >= self.limit {
             let largest = seats.sizes.last().cloned();
             match largest {
-                Some((size, largest)) if owner || size > seats.size(group) + 1 => seats.shed(&largest),
+                Some((size, largest)) if owner || size > seats.size(group) + 1 => {
+                    tracing::debug!(group = %largest, "closing its longest idle connection to make room for others");
+                    idle = seats.shed(&largest);
+                }
                 _ => return Err(Error::Full { limit: self.limit }),
             }
         }
         let number = seats.next;
         seats.next += 1;
         let seat = Arc::new(Seat {
-            active: AtomicU64::new(0),
+            active: AtomicU64::new(self.now()),
             gone: AtomicBool::new(false),
             reader: AtomicWaker::new(),
             writer: AtomicWaker::new(),
@@ -144,14 +153,22 @@ impl Cap {
         seats.change(group, |members| {
             members.insert(number, Arc::clone(&seat));
         });
-        let place = Place {
+        // Whoever is woken may want the lock.
+        drop(seats);
+        if let Some(idle) = idle {
+            idle.send_away();
+        }
+        Ok(Place {
             cap: Arc::clone(self),
             group: group.clone(),
             number,
             seat,
-        };
-        place.touch();
-        Ok(place)
+        })
+    }
+
+    /// Nanoseconds since the table was made.
+    fn now(&self) -> u64 {
+        u64::try_from(self.start.elapsed().as_nanos()).unwrap_or(u64::MAX)
     }
 }
 
@@ -166,8 +183,7 @@ pub(crate) struct Place {
 
 impl Place {
     fn touch(&self) {
-        let nanoseconds = u64::try_from(self.cap.start.elapsed().as_nanos()).unwrap_or(u64::MAX);
-        self.seat.active.store(nanoseconds, Ordering::Relaxed);
+        self.seat.active.store(self.cap.now(), Ordering::Relaxed);
     }
 
     fn is_gone(&self) -> bool {

@@ -7,7 +7,7 @@ use crate::{
     group::Group,
 };
 use std::{
-    fmt,
+    fmt, io,
     net::IpAddr,
     sync::{
         Arc, PoisonError, RwLock,
@@ -17,7 +17,7 @@ use std::{
 };
 use tokio::{
     sync::mpsc,
-    task::JoinSet,
+    task::{JoinSet, yield_now},
     time::{MissedTickBehavior, interval, sleep, timeout},
 };
 
@@ -271,6 +271,8 @@ async fn listen(suite: Suite, place: Arc<Place>, doors: Arc<Doors>) {
                         }
                     }
                 }
+                // A client that left before it was let in says nothing about this machine.
+                Err(error) if is_of_one_client(&error) => yield_now().await,
                 Err(error) => {
                     tracing::warn!(%error, transport = %transport, "cannot accept a connection");
                     // Most likely there is no file left; whoever has stood outside longest gives one back.
@@ -283,6 +285,11 @@ async fn listen(suite: Suite, place: Arc<Place>, doors: Arc<Doors>) {
             Some(_) = handshakes.join_next() => {}
         }
     }
+}
+
+fn is_of_one_client(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted};
+    matches!(error.kind(), ConnectionAborted | ConnectionReset | Interrupted)
 }
 
 /// Takes one connection from its arrival to whoever fetches it.

@@ -8,18 +8,18 @@ use handfast_keys::{KeyPair, SecretKey};
 use handfast_multiserver::{Address, Alternative, Error, Layer, Limits, Multiserver, Shs};
 use std::{sync::Arc, time::Duration};
 use support::{NETWORK, accepted, address, connect, device, failed, incoming, key, node, outgoing};
+use tokio::net::TcpSocket;
 
 fn one(text: String) -> Alternative {
     text.parse().unwrap()
 }
 
-/// A port of this machine where nobody listens.
-fn closed_port() -> u16 {
-    std::net::TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port()
+/// A port of this machine where nobody listens, and nobody else can while this is held.
+fn closed_port() -> (TcpSocket, u16) {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind(([127, 0, 0, 1], 0).into()).unwrap();
+    let port = socket.local_addr().unwrap().port();
+    (socket, port)
 }
 
 fn impatient(seed: u8) -> Multiserver {
@@ -32,11 +32,12 @@ fn impatient(seed: u8) -> Multiserver {
 #[tokio::test]
 async fn the_next_alternative_is_tried_when_one_fails() {
     let mut server = node(1).listen(&incoming([("net", device("shs"))])).await.unwrap();
+    let (_held, closed) = closed_port();
     // Accepts, and says nothing ever.
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let key = key(1).to_base64();
     let to = Address::join([
-        one(format!("net:127.0.0.1:{}~shs:{key}", closed_port())),
+        one(format!("net:127.0.0.1:{closed}~shs:{key}")),
         one(format!("carrier-pigeon:coop~shs:{key}")),
         one(format!(
             "net:127.0.0.1:{}~shs:{key}",
@@ -53,7 +54,7 @@ async fn the_next_alternative_is_tried_when_one_fails() {
 async fn every_failure_is_reported() {
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let silent_port = silent.local_addr().unwrap().port();
-    let (port, key) = (closed_port(), key(1).to_base64());
+    let ((_held, port), key) = (closed_port(), key(1).to_base64());
     let to: Address = format!(
         "net:127.0.0.1:{port}~shs:{key};net:127.0.0.1:{silent_port}~shs:{key};pigeon:coop~shs:{key};\
          net:127.0.0.1:{port}~noauth;net:127.0.0.1:{port};net:127.0.0.1:80x~shs:{key};net:h:1~shs:{key}~more"
