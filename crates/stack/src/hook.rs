@@ -14,12 +14,14 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::{FutureExt, StreamExt, future};
-use handfast_mux::tokio::{Answer, Consumption, Context, Incoming, Items, Router, Service};
+use handfast_mux::tokio::{Answer, Consumption, Context, Incoming, Items, Service};
 use handfast_mux::{Body, CallType, RemoteError, args_to_json};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use futures_util::Stream;
+
+use crate::registry::Method;
 
 /// What stands around a method. Closures become hooks with [`call`], [`source`], [`sink`] and [`duplex`], which the methods
 /// `hook`, `hook_source`, `hook_sink` and `hook_duplex` of a node use; this trait is for a hook that takes several kinds.
@@ -66,8 +68,7 @@ pub trait Hook: Send + Sync + 'static {
 #[derive(Clone)]
 pub struct Next {
     cx: Context,
-    method: Router,
-    hooks: Arc<[Arc<dyn Hook>]>,
+    method: Arc<Method>,
     /// How many of the hooks are still to come, the last one of these first.
     left: usize,
 }
@@ -75,16 +76,15 @@ pub struct Next {
 /// What comes next.
 enum Step {
     Hook(Arc<dyn Hook>, Next),
-    Method(Router, Context),
+    Method(Arc<Method>, Context),
 }
 
 impl Next {
-    pub(crate) fn new(cx: Context, method: Router, hooks: Arc<[Arc<dyn Hook>]>) -> Self {
+    pub(crate) fn new(cx: Context, method: Arc<Method>) -> Self {
         Self {
             cx,
+            left: method.hooks.len(),
             method,
-            left: hooks.len(),
-            hooks,
         }
     }
 
@@ -127,7 +127,7 @@ impl Next {
     pub fn answer(self) -> Answer {
         match self.step() {
             Step::Hook(hook, next) => hook.call(next),
-            Step::Method(router, cx) => Service::call(&router, cx),
+            Step::Method(method, cx) => method.handler.call(cx),
         }
     }
 
@@ -138,7 +138,7 @@ impl Next {
     pub fn source(self) -> Result<Items, RemoteError> {
         match self.step() {
             Step::Hook(hook, next) => hook.source(next),
-            Step::Method(router, cx) => Service::source(&router, cx),
+            Step::Method(method, cx) => method.handler.source(cx),
         }
     }
 
@@ -154,7 +154,7 @@ impl Next {
     pub fn sink(self, items: Incoming) -> Consumption {
         let started = match self.step() {
             Step::Hook(hook, next) => hook.sink(next, items),
-            Step::Method(router, cx) => Service::sink(&router, cx, items),
+            Step::Method(method, cx) => method.handler.sink(cx, items),
         };
         started.unwrap_or_else(|error| future::ready(Err(error)).boxed())
     }
@@ -166,7 +166,7 @@ impl Next {
     pub fn duplex(self, items: Incoming) -> Result<Items, RemoteError> {
         match self.step() {
             Step::Hook(hook, next) => hook.duplex(next, items),
-            Step::Method(router, cx) => Service::duplex(&router, cx, items),
+            Step::Method(method, cx) => method.handler.duplex(cx, items),
         }
     }
 
@@ -185,7 +185,7 @@ impl Next {
 
     fn step(mut self) -> Step {
         let next = self.left.checked_sub(1);
-        match next.and_then(|next| Some((next, self.hooks.get(next)?.clone()))) {
+        match next.and_then(|next| Some((next, self.method.hooks.get(next)?.clone()))) {
             Some((next, hook)) => {
                 self.left = next;
                 Step::Hook(hook, self)
