@@ -9,6 +9,7 @@
 //! others, once, several times or not at all, and answers what it likes: `next` is only what would have happened. All calls
 //! pass: those of peers, whose permissions are checked before, and those of the node itself.
 
+use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 
@@ -222,17 +223,25 @@ enum Closure {
 pub fn call<A, R, F, Fut>(hook: F) -> Arc<dyn Hook>
 where
     A: DeserializeOwned,
-    R: Serialize,
+    R: Serialize + 'static,
     F: Fn(Next, A) -> Fut + Send + Sync + 'static,
     Fut: Future<Output = Result<R, RemoteError>> + Send + 'static,
 {
     Arc::new(Closure::Call(Box::new(move |next| match next.cx.args() {
         Ok(args) => {
             let work = hook(next, args);
-            Answer::Later(work.map(|result| Ok(Body::from_value(&result?)?)).boxed())
+            Answer::Later(work.map(|result| to_body(&result?)).boxed())
         }
         Err(error) => Answer::Ready(Err(error)),
     })))
+}
+
+/// The body for what a hook answers. What the next one has answered is a body already, and is not read and printed again.
+fn to_body<R: Serialize + 'static>(value: &R) -> Result<Body, RemoteError> {
+    match (value as &dyn Any).downcast_ref::<Body>() {
+        Some(body) => Ok(body.clone()),
+        None => Ok(Body::from_value(value)?),
+    }
 }
 
 /// A hook for sources from a closure, which takes the arguments by type and returns the items: a stream that is usually made
