@@ -4,12 +4,12 @@
 const { args, identity, exitWithParent, reportCrashes } = require('./lib/peer')
 const cases = require('./lib/run-cases')
 const testApi = require('./lib/test-api')
+const sockets = require('./lib/sockets')
 const stack = require('./lib/stack')
 
 const { v = '8', seed, network, address, serves = 'ours', only } = args()
 reportCrashes()
 exitWithParent()
-const sockets = stack.watchSockets()
 
 // A node takes its peers to have its own manifest, so the plugin declares what the cases call.
 const plugin = {

@@ -2,13 +2,13 @@
 'use strict'
 const { args, say, identity, exitWithParent, reportCrashes } = require('./lib/peer')
 const testApi = require('./lib/test-api')
+const sockets = require('./lib/sockets')
 const stack = require('./lib/stack')
 const mux = require('./lib/mux')
 
 const { v = '8', seed, network } = args()
 reportCrashes()
 exitWithParent()
-const sockets = stack.watchSockets()
 const me = identity(seed)
 const connections = []
 

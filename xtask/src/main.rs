@@ -36,7 +36,7 @@ enum Command {
     Floors,
     /// Build the fuzz targets and run them, each for a while.
     Fuzz(fuzz::Args),
-    /// Run our crates against the pinned JavaScript peers, both ways, and write docs/interop.md.
+    /// Run our crates against the pinned JavaScript peers, both ways, and write what passed to docs/.
     Interop(interop::Args),
     /// Measure ours and the peers, interleaved, and print the ratios.
     Bench(bench::Args),

@@ -1,6 +1,14 @@
 //! `handfast call`: one method of one peer.
 
-use crate::{args, dial, exit::Failure, home::Home, out};
+use crate::{
+    args::{self, Target},
+    config,
+    control::Node,
+    dial::{Carries, dial},
+    exit::Failure,
+    home::Home,
+    out,
+};
 use anyhow::{Context, anyhow};
 use futures_util::StreamExt;
 use handfast_mux::{
@@ -12,11 +20,21 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 pub(crate) async fn run(home: &Home, options: args::Call) -> Result<(), Failure> {
     let method: MethodName = options.method.parse().map_err(Failure::usage)?;
     let arguments = json_list(&options.arguments)?;
-    let identity = dial::identity(home, &options.address, options.seed.clone(), options.anonymous)?;
-    let stream = dial::dial(&options.address, &options.network.network, &identity).await?;
-    // The peer may call us too; it finds nothing.
-    let (peer, driver) = connection(stream, Router::new());
-    let driving = tokio::spawn(driver);
+    let (peer, driving) = match options.target {
+        Target::Local if options.who.seed.is_some() || options.who.anonymous => {
+            return Err(Failure::usage(anyhow!(
+                "the own node is called as its owner, without --seed and --anonymous"
+            )));
+        }
+        Target::Local => Node::reach(home).await?.into_parts(),
+        Target::Peer(address) => {
+            let (settings, network) = config::for_dialling(home, &options.network)?;
+            let stream = dial(home, &settings, &address, network, options.who, Carries::Calls).await?;
+            // The peer may call us too; it finds nothing.
+            let (peer, driver) = connection(stream, Router::new());
+            (peer, tokio::spawn(driver))
+        }
+    };
     let output = Output {
         raw: options.raw,
         left: options.take,
@@ -168,15 +186,10 @@ impl Output {
     fn print(&mut self, body: &Body) -> Result<bool, Failure> {
         let written = match body.kind() {
             _ if self.raw => out::bytes(body.as_bytes()),
-            // JSON as it came, as long as it is one line.
-            BodyKind::Json if !body.as_bytes().contains(&b'\n') => {
-                out::line(format_args!("{}", body.as_str().unwrap_or_default()))
-            }
+            // JSON as it came.
+            BodyKind::Json => out::line(format_args!("{}", out::json_line(body.as_str().unwrap_or_default()))),
             // Texts and buffers in JSON's form for them.
-            _ => out::line(format_args!(
-                "{}",
-                body.to_value::<serde_json::Value>().map_err(Failure::remote)?
-            )),
+            _ => out::json(&body.to_value::<serde_json::Value>().map_err(Failure::remote)?),
         };
         written.context("cannot write to stdout").map_err(Failure::local)?;
         self.left = self.left.map(|left| left.saturating_sub(1));

@@ -1,32 +1,22 @@
-//! From an address to an encrypted stream.
+//! From an address to a stream whose other end is known.
 
-use crate::{address::Address, args::Seed, exit::Failure, home::Home, socket::Socket};
-use anyhow::{Context, anyhow};
-use handfast_boxstream::tokio::BoxStream;
+use crate::{args::As, config::Settings, exit::Failure, home::Home};
+use anyhow::anyhow;
 use handfast_keys::{KeyPair, NetworkIdentifier};
-use handfast_shs as shs;
-use std::time::Duration;
-use tokio::{net::TcpStream, time::timeout};
+use handfast_multiserver::{Address, Alternative, BoxSocket, Endpoint, Error, Multiserver, Noauth, Outgoing, Shs};
+use std::collections::BTreeMap;
 
-/// How long a TCP connection may take to come about.
-const CONNECT: Duration = Duration::from_secs(15);
-
-/// As whom to dial: a seed from the command line or the address, nobody if that was asked for, else the node's own
-/// identity if it has one.
-pub(crate) fn identity(
-    home: &Home,
-    address: &Address,
-    seed: Option<Seed>,
-    anonymous: bool,
-) -> Result<KeyPair, Failure> {
-    if let Some(seed) = seed.or_else(|| address.seed.clone().filter(|_| !anonymous)) {
+/// As whom to dial: a seed from the command line, nobody if that was asked for, else the node's own identity if it has
+/// one. A seed in the address counts before the latter.
+fn identity(home: &Home, address: &Address, who: As) -> Result<KeyPair, Failure> {
+    if let Some(seed) = who.seed {
         return KeyPair::from_seed(&seed.0).map_err(Failure::local);
     }
-    let own = if anonymous { None } else { home.find_identity()? };
+    let own = if who.anonymous { None } else { home.find_identity()? };
     match own {
         Some(identity) => Ok(identity),
         None => {
-            if !anonymous {
+            if !who.anonymous && address.seed().is_none() {
                 eprintln!(
                     "handfast: no identity yet, so this is a new one, used once (handfast init makes one to keep)"
                 );
@@ -36,32 +26,109 @@ pub(crate) fn identity(
     }
 }
 
-/// Connects and shakes hands.
+/// What travels behind the handshake.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Carries {
+    /// Calls, whose goodbye may stand for that of the stream, as JavaScript peers do it.
+    Calls,
+    /// Bytes: a stream that ends without a goodbye was cut.
+    Bytes,
+}
+
+/// The secret handshake of this identity.
+pub(crate) fn shs(network: NetworkIdentifier, identity: KeyPair, carries: Carries) -> Shs {
+    let shs = Shs::new(network, identity);
+    match carries {
+        Carries::Calls => shs,
+        Carries::Bytes => shs.strict(),
+    }
+}
+
+/// Dials each alternative of the address in turn.
 pub(crate) async fn dial(
+    home: &Home,
+    settings: &Settings,
     address: &Address,
-    network: &NetworkIdentifier,
-    identity: &KeyPair,
-) -> Result<BoxStream<Socket>, Failure> {
-    let place = (address.place.host.as_str(), address.place.port);
-    let tcp = match timeout(CONNECT, TcpStream::connect(place)).await {
-        Ok(Ok(tcp)) => tcp,
-        Ok(Err(error)) => {
-            return Err(Failure::connection(anyhow!(
-                "cannot reach {}: {error}; is the address right, and a peer listening there?",
-                address.place
-            )));
-        }
-        Err(_) => {
-            return Err(Failure::connection(anyhow!(
-                "no answer from {} within {CONNECT:?}; is the host up, and does a firewall let us through?",
-                address.place
-            )));
-        }
+    network: NetworkIdentifier,
+    who: As,
+    carries: Carries,
+) -> Result<BoxSocket, Failure> {
+    // A Unix socket leads to the owner's node, everything else to somebody whose key has to be known.
+    let says_how = |way: &Alternative| !way.transforms.is_empty() || matches!(way.endpoint, Endpoint::Unix { .. });
+    if !address.alternatives().iter().any(says_how) {
+        return Err(Failure::usage(anyhow!(
+            "the key is missing: an address goes on with ~shs:KEY, as in {address}~shs:KEY"
+        )));
+    }
+    // Who says as whom to come means it, whatever the address says.
+    let chosen = who.seed.is_some() || who.anonymous;
+    let address = if chosen {
+        address.without_seed()
+    } else {
+        address.clone()
     };
-    let mut socket = Socket::new(tcp).map_err(Failure::connection)?;
-    let outcome = shs::tokio::connect(&mut socket, network, identity, &address.key)
-        .await
-        .with_context(|| format!("the handshake with {address} failed"))
-        .map_err(Failure::connection)?;
-    Ok(BoxStream::new(socket, outcome.encrypt, outcome.decrypt))
+    let identity = identity(home, &address, who)?;
+    let multiserver = Multiserver::standard()
+        .transform(Noauth::new(*identity.public()))
+        .transform(shs(network, identity, carries));
+    let connection = multiserver.dial(&address, &ways(settings)).await.map_err(failed)?;
+    Ok(connection.socket)
+}
+
+/// What the configuration allows for dialling, and what else an address that the user typed may ask for.
+fn ways(settings: &Settings) -> BTreeMap<String, Vec<Outgoing>> {
+    let mut ways = settings.outgoing();
+    for transport in ["net", "onion", "unix", "ws"] {
+        let ways: &mut Vec<Outgoing> = ways.entry(transport.into()).or_default();
+        for transform in ["shs", "noauth"] {
+            if !ways.iter().any(|way| way.transform == transform) {
+                let like = ways.first().cloned().unwrap_or_default();
+                ways.push(Outgoing {
+                    transform: transform.into(),
+                    ..like
+                });
+            }
+        }
+    }
+    ways
+}
+
+fn failed(error: Error) -> Failure {
+    let Error::Unreachable { attempts } = &error else {
+        return Failure::connection(error);
+    };
+    if attempts.iter().all(|attempt| is_wrong_address(&attempt.error)) {
+        return Failure::usage(error);
+    }
+    let hint = match attempts.as_slice() {
+        [only] if matches!(only.error, Error::Connect { .. }) => "; is the address right, and a peer listening there?",
+        _ => "",
+    };
+    Failure::connection(anyhow!("{error}{hint}"))
+}
+
+/// Whether nothing was dialled, because the address does not say how.
+fn is_wrong_address(error: &Error) -> bool {
+    matches!(error, Error::Address(_) | Error::NotUnderstood(_))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_typed_may_lead_anywhere_but_the_configuration_says_how() {
+        let settings = Settings::default();
+        let ways = ways(&settings);
+        for (transport, configured) in settings.outgoing() {
+            assert!(ways[&transport].starts_with(&configured), "{ways:?}");
+        }
+        for transport in ["net", "onion", "unix", "ws"] {
+            let transforms: Vec<&str> = ways[transport].iter().map(|way| way.transform.as_str()).collect();
+            assert!(
+                transforms.contains(&"shs") && transforms.contains(&"noauth"),
+                "{ways:?}"
+            );
+        }
+    }
 }

@@ -1,4 +1,4 @@
-//! The methods that `handfast serve` offers: one or more of every kind, for trying things out.
+//! The methods that `handfast serve` and `handfast start --example` offer: one or more of every kind, for trying things out.
 
 use futures_util::{Stream, StreamExt, TryStreamExt, stream};
 use handfast_keys::PublicKey;
@@ -6,6 +6,7 @@ use handfast_mux::{
     RemoteError,
     tokio::{Incoming, Router},
 };
+use handfast_stack::{Methods, Permissions};
 use serde_json::{Value, json};
 use std::{
     collections::VecDeque,
@@ -20,6 +21,27 @@ const MAX_NOTES: usize = 100;
 const MAX_NOTE: usize = 4096;
 /// How many bytes `bytes` gives at most.
 const MAX_BYTES: usize = 1024 * 1024;
+
+/// What everybody who shakes hands may call: all of it, because none of it tells or keeps more than a stranger may have.
+const HARMLESS: [&str; 12] = [
+    "whoami",
+    "whoareyou",
+    "gossip.ping",
+    "add",
+    "echo",
+    "fail",
+    "sleep",
+    "bytes",
+    "count",
+    "clock",
+    "notes",
+    "shout",
+];
+
+/// The example methods as a plugin without a name, so that they stand at the root.
+pub(crate) fn plugin(own: PublicKey) -> Methods {
+    handfast_stack::plugin("", router(own)).permissions(Permissions::anonymous(HARMLESS))
+}
 
 /// The example methods of a node with this key.
 pub(crate) fn router(own: PublicKey) -> Router {

@@ -1,9 +1,7 @@
 //! How the program ends: 0 success, 1 an error of the peer or of this machine, 2 usage, 3 no connection.
 
-use std::{
-    fmt::{self, Write as _},
-    process::ExitCode,
-};
+use crate::out::Clean;
+use std::{fmt, process::ExitCode};
 
 /// Why a command failed, with the exit code that scripts can rely on.
 #[derive(Debug)]
@@ -58,13 +56,7 @@ impl fmt::Display for Failure {
             }
         }
         // What a peer says may end up here, and must not steer the terminal.
-        for character in said.chars() {
-            match character.is_control() {
-                true => write!(f, "{}", character.escape_default())?,
-                false => f.write_char(character)?,
-            }
-        }
-        Ok(())
+        write!(f, "{}", Clean(said))
     }
 }
 

@@ -4,7 +4,10 @@ use crate::exit::Failure;
 use anyhow::{Context, anyhow};
 use etcetera::{BaseStrategy, choose_base_strategy};
 use handfast_keys::{Error, KeyPair, secret_file};
-use std::{io, path::PathBuf};
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
 
 /// The node's directory.
 #[derive(Debug)]
@@ -14,10 +17,34 @@ impl Home {
     /// The directory that was named, or the platform's place for a program's data.
     pub(crate) fn new(named: Option<PathBuf>) -> Result<Self, Failure> {
         match named {
-            Some(named) => Ok(Self(named)),
+            // The socket in it is part of addresses, which must mean the same wherever they are used.
+            Some(named) => Ok(Self(std::path::absolute(&named).unwrap_or(named))),
             None => choose_base_strategy()
                 .map(|places| Self(places.data_dir().join("handfast")))
                 .map_err(|_| Failure::usage(anyhow!("there is no home directory; say where with --dir"))),
+        }
+    }
+
+    /// The directory itself.
+    pub(crate) fn dir(&self) -> &Path {
+        &self.0
+    }
+
+    /// The Unix socket at which a running node serves its owner.
+    pub(crate) fn socket(&self) -> PathBuf {
+        self.0.join("socket")
+    }
+
+    /// The configuration.
+    pub(crate) fn config(&self) -> PathBuf {
+        self.0.join("config.toml")
+    }
+
+    /// A command line of this program for this directory, to recommend to the user.
+    pub(crate) fn command(&self, command: &str) -> String {
+        match std::env::args_os().any(|arg| arg.to_string_lossy().starts_with("--dir")) {
+            true => format!("handfast --dir {} {command}", self.0.display()),
+            false => format!("handfast {command}"),
         }
     }
 
@@ -49,16 +76,11 @@ impl Home {
 
     /// The identity.
     pub(crate) fn identity(&self) -> Result<KeyPair, Failure> {
-        let again =
-            |dir: &std::path::Path| match std::env::args_os().any(|arg| arg.to_string_lossy().starts_with("--dir")) {
-                true => format!("handfast --dir {} init", dir.display()),
-                false => "handfast init".into(),
-            };
         self.find_identity()?.ok_or_else(|| {
             Failure::local(anyhow!(
                 "there is no identity in {}; create one with: {}",
                 self.0.display(),
-                again(&self.0)
+                self.command("init")
             ))
         })
     }

@@ -1,65 +1,145 @@
-//! From a bound socket to encrypted streams of clients that shook hands.
+//! Where to listen, as the command line says it: `net:HOST:PORT`, `ws://HOST:PORT`, `unix:DIR`.
 
-use crate::{address::Listen, doors::Doorstep, exit::Failure, socket::Socket};
-use anyhow::{Context, Result, anyhow};
-use handfast_boxstream::tokio::BoxStream;
-use handfast_keys::{KeyPair, NetworkIdentifier, PublicKey};
-use handfast_shs as shs;
-use std::net::SocketAddr;
-use tokio::net::{TcpListener, TcpStream};
+use handfast_multiserver::{Alternative, Endpoint, Incoming, Scope, Scopes};
+use std::{collections::BTreeMap, net::IpAddr, path::PathBuf, str::FromStr};
 
-/// Binds the socket and returns it with the address to give to others.
-pub(crate) async fn bind(place: &Listen, identity: &KeyPair) -> Result<(TcpListener, String), Failure> {
-    let listener = TcpListener::bind((place.host.as_str(), place.port))
-        .await
-        .with_context(|| format!("cannot listen on {place}; is the port taken? Port 0 takes a free one"))
-        .map_err(Failure::local)?;
-    let bound = listener.local_addr().map_err(Failure::local)?;
-    let address = format!(
-        "net:{}:{}~shs:{}",
-        bound.ip(),
-        bound.port(),
-        identity.public().to_base64()
-    );
-    Ok((listener, address))
+/// A place to listen on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Listen {
+    transport: &'static str,
+    options: Incoming,
+    /// What is spoken there, if that was said.
+    transform: Option<&'static str>,
 }
 
-/// Who lets clients in, and whom.
-#[derive(Debug)]
-pub(crate) struct Porter {
-    pub(crate) network: NetworkIdentifier,
-    pub(crate) identity: KeyPair,
-    pub(crate) doorstep: Doorstep,
-    /// The keys that may come in; all of them if there is none.
-    pub(crate) allowed: Vec<PublicKey>,
+impl Listen {
+    /// Whether no identity is proved there.
+    pub(crate) fn is_noauth(&self) -> bool {
+        self.transform == Some("noauth")
+    }
+
+    /// These places as a configuration has them; `unix` says what is spoken on Unix sockets unless that was said, and
+    /// elsewhere it is `shs`.
+    pub(crate) fn incoming<'a>(
+        places: impl IntoIterator<Item = &'a Self>,
+        unix: &'static str,
+    ) -> BTreeMap<String, Vec<Incoming>> {
+        let mut incoming: BTreeMap<String, Vec<Incoming>> = BTreeMap::new();
+        for place in places {
+            let usual = if place.transport == "unix" { unix } else { "shs" };
+            incoming.entry(place.transport.into()).or_default().push(Incoming {
+                transform: place.transform.unwrap_or(usual).into(),
+                ..place.options.clone()
+            });
+        }
+        incoming
+    }
 }
 
-/// A client that was let in.
-#[derive(Debug)]
-pub(crate) struct Client {
-    pub(crate) peer: PublicKey,
-    pub(crate) stream: BoxStream<Socket>,
-}
+impl FromStr for Listen {
+    type Err = String;
 
-impl Porter {
-    /// Shakes hands with a client, and lets it in if it may. Dropping the future leaves the client outside.
-    ///
-    /// # Errors
-    /// A sentence for the log; the client is told nothing.
-    pub(crate) async fn welcome(&self, tcp: TcpStream, from: SocketAddr) -> Result<Client> {
-        let mut socket = Socket::new(tcp)?;
-        let mut place = self.doorstep.arrive();
-        let handshake = shs::tokio::accept(&mut socket, &self.network, &self.identity, |key| {
-            let welcome = self.allowed.is_empty() || self.allowed.contains(&key);
-            async move { Ok(welcome.then_some(())) }
-        });
-        let accepted = tokio::select! {
-            accepted = handshake => accepted.map_err(|error| anyhow!("{from}: {error}"))?,
-            _ = place.must_go() => return Err(anyhow!("{from}: too many handshakes at once, and this was the oldest")),
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (place, transform) = match text.split_once('~') {
+            None => (text, None),
+            Some((place, "shs")) => (place, Some("shs")),
+            Some((place, "noauth")) => (place, Some("noauth")),
+            Some(_) => return Err("behind ~ stands what is spoken, shs or noauth, and no key".into()),
         };
-        Ok(Client {
-            peer: accepted.peer,
-            stream: BoxStream::new(socket, accepted.encrypt, accepted.decrypt),
+        let place: Alternative = place.parse().map_err(|error| format!("{error}"))?;
+        let (transport, options) = match place.endpoint {
+            Endpoint::Net { host, port } => ("net", at(host, port)),
+            Endpoint::Ws { secure: true, .. } => {
+                return Err(
+                    "wss needs a key and a certificate, which the configuration names (handfast config)".into(),
+                );
+            }
+            Endpoint::Ws { host, port, path, .. } if path == "/" => ("ws", at(host, port)),
+            Endpoint::Ws { .. } => return Err("a WebSocket listens on every path, so the path has to go".into()),
+            Endpoint::Unix { path } => (
+                "unix",
+                Incoming {
+                    scope: Scope::Device.into(),
+                    path: Some(PathBuf::from(path)),
+                    ..Incoming::default()
+                },
+            ),
+            other => {
+                return Err(format!(
+                    "{} can only be dialled; listen on net:HOST:PORT, ws://HOST:PORT or unix:DIR",
+                    other.transport()
+                ));
+            }
+        };
+        Ok(Self {
+            transport,
+            options,
+            transform,
         })
+    }
+}
+
+fn at(host: String, port: u16) -> Incoming {
+    let loopback = host == "localhost" || host.parse().is_ok_and(|ip: IpAddr| ip.is_loopback());
+    Incoming {
+        scope: if loopback { Scope::Device.into() } else { Scopes::all() },
+        host: vec![host],
+        port: Some(port),
+        ..Incoming::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn incoming(text: &str) -> (String, Incoming) {
+        let place: Listen = text.parse().unwrap();
+        let (transport, mut places) = Listen::incoming([&place], "noauth").pop_first().unwrap();
+        (transport, places.pop().unwrap())
+    }
+
+    #[test]
+    fn places_are_read_as_a_configuration_has_them() {
+        let (transport, net) = incoming("net:127.0.0.1:0");
+        assert_eq!(
+            (transport.as_str(), net.transform.as_str(), net.port),
+            ("net", "shs", Some(0))
+        );
+        assert!(net.scope.is_device_only() && net.host == ["127.0.0.1"]);
+        let (_, here) = incoming("net::8008");
+        assert_eq!((here.host, here.port), (vec!["localhost".to_owned()], Some(8008)));
+        let (_, everywhere) = incoming("net:[::]:8008");
+        assert_eq!(
+            (everywhere.host, everywhere.scope),
+            (vec!["::".to_owned()], Scopes::all())
+        );
+        let (transport, ws) = incoming("ws://0.0.0.0:8989");
+        assert_eq!(
+            (transport.as_str(), ws.transform.as_str(), ws.port),
+            ("ws", "shs", Some(8989))
+        );
+        let (transport, unix) = incoming("unix:/run/me");
+        assert_eq!((transport.as_str(), unix.transform.as_str()), ("unix", "noauth"));
+        assert_eq!(unix.path, Some("/run/me".into()));
+        assert_eq!(incoming("unix:/run/me~shs").1.transform, "shs");
+        assert_eq!(incoming("net:127.0.0.1:0~noauth").1.transform, "noauth");
+    }
+
+    #[test]
+    fn an_error_says_which_part_is_wrong() {
+        for (text, part) in [
+            ("net:127.0.0.1", "port"),
+            ("net:127.0.0.1:80080", "port"),
+            ("net:127.0.0.1:1~shs:KEY", "no key"),
+            ("wss://example.org", "certificate"),
+            ("ws://example.org:1/path", "path"),
+            ("onion:abc.onion:8008", "only be dialled"),
+            ("unix:", "path"),
+            ("8008", "name"),
+        ] {
+            let error = text.parse::<Listen>().unwrap_err();
+            assert!(error.contains(part), "{text}: {error}");
+        }
     }
 }

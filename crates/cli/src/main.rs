@@ -1,20 +1,26 @@
 //! The program `handfast`: run, call and inspect secret-stack peers.
 
-mod address;
 mod args;
 mod call;
+mod config;
+mod control;
 mod demo;
 mod dial;
-mod doors;
 mod example_api;
 mod exit;
+mod figures;
+mod generate;
 mod home;
 mod identity;
 mod listen;
+mod manifest;
 mod out;
+mod peers;
+mod perms;
 mod pipe;
-mod serve;
-mod socket;
+mod signals;
+mod start;
+mod status;
 
 use args::{Args, Command};
 use clap::Parser;
@@ -55,9 +61,19 @@ async fn run(args: Args) -> Result<(), exit::Failure> {
     match args.command {
         Command::Init => identity::init(&home),
         Command::Id => identity::print(&home),
-        Command::Serve(options) => serve::run(&home, options).await,
+        Command::Start(options) => start::run(&home, options, false).await,
+        Command::Serve(options) => start::run(&home, options, true).await,
+        Command::Config(options) => config::run(&home, &options),
+        Command::Status(options) => status::run(&home, options).await,
+        Command::Peers(options) => peers::list(&home, &options).await,
+        Command::Connect(options) => peers::connect(&home, &options).await,
+        Command::Disconnect(options) => peers::disconnect(&home, &options).await,
+        Command::Manifest(options) => manifest::run(&home, options).await,
+        Command::Perms(options) => perms::run(&home, &options).await,
         Command::Call(options) => call::run(&home, options).await,
         Command::Pipe(options) => pipe::run(&home, options).await,
         Command::Demo => demo::run().await,
+        Command::Completions(options) => generate::completions(&options),
+        Command::Man(options) => generate::man(&options),
     }
 }

@@ -1,50 +1,34 @@
 //! `handfast pipe`: an authenticated, encrypted netcat.
 
 use crate::{
-    args, dial,
-    doors::Doorstep,
+    args, config,
+    dial::{Carries, dial, shs},
     exit::Failure,
     home::Home,
-    listen::{self, Client, Porter},
-    socket::Socket,
+    listen::Listen,
+    out::Clean,
 };
 use anyhow::{Context, anyhow};
-use futures_util::{StreamExt, stream::FuturesUnordered};
-use handfast_boxstream::tokio::BoxStream;
-use std::time::Duration;
-use tokio::{
-    io::{AsyncRead, AsyncWrite, AsyncWriteExt, BufReader, copy_buf},
-    net::TcpListener,
-};
+use async_trait::async_trait;
+use handfast_keys::{KeyPair, NetworkIdentifier, PublicKey};
+use handfast_multiserver::{Auth, Authenticate, BoxSocket, Multiserver, Noauth, Refusal, Server};
+use std::sync::Arc;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, BufReader, copy_buf};
 
 /// What stdin gives and stdout takes at once at most: as much as the record layer seals or opens for one system call.
 const CHUNK: usize = 64 * 1024;
 
-/// How long to wait after a connection could not be accepted.
-const RETRY: Duration = Duration::from_millis(100);
-
-/// How many strangers may try to shake hands while the peer that is meant is awaited.
-const MAX_HANDSHAKES: usize = 256;
-
 pub(crate) async fn run(home: &Home, options: args::Pipe) -> Result<(), Failure> {
-    let network = options.network.network;
+    let (settings, network) = config::for_dialling(home, &options.network)?;
     let stream = match (options.listen, options.address) {
         (Some(place), _) => {
-            let identity = home.identity()?;
-            let (listener, address) = listen::bind(&place, &identity).await?;
-            eprintln!("listening {address}");
-            let porter = Porter {
-                network,
-                identity,
-                doorstep: Doorstep::new(MAX_HANDSHAKES),
-                allowed: options.allow,
-            };
-            first_client(&listener, &porter).await?.stream
+            let mut server = listen(&place, network, home.identity()?, options.allow).await?;
+            for address in server.bound() {
+                eprintln!("listening {address}");
+            }
+            first_client(&mut server).await?
         }
-        (None, Some(address)) => {
-            let identity = dial::identity(home, &address, options.seed, options.anonymous)?;
-            dial::dial(&address, &network, &identity).await?
-        }
+        (None, Some(address)) => dial(home, &settings, &address, network, options.who, Carries::Bytes).await?,
         (None, None) => return Err(Failure::usage(anyhow!("say whom to dial, or where to --listen"))),
     };
     tokio::select! {
@@ -53,41 +37,69 @@ pub(crate) async fn run(home: &Home, options: args::Pipe) -> Result<(), Failure>
     }
 }
 
-/// The first client that is let in. Handshakes run side by side, so that a stranger who stalls does not keep it out.
-async fn first_client(listener: &TcpListener, porter: &Porter) -> Result<Client, Failure> {
-    let mut handshakes = FuturesUnordered::new();
-    loop {
-        tokio::select! {
-            accepted = listener.accept() => {
-                // Out of files, or a client that left already: neither is a reason not to await the one that is meant.
-                match accepted {
-                    Ok((tcp, from)) => handshakes.push(porter.welcome(tcp, from)),
-                    Err(error) => {
-                        eprintln!("handfast: cannot accept a connection: {error}");
-                        tokio::time::sleep(RETRY).await;
-                    }
-                }
-            }
-            Some(result) = handshakes.next() => match result {
-                Ok(client) => {
-                    eprintln!("connected {}", client.peer);
-                    return Ok(client);
-                }
-                Err(error) => eprintln!("handfast: turned away {error}"),
-            },
+async fn listen(
+    place: &Listen,
+    network: NetworkIdentifier,
+    identity: KeyPair,
+    allowed: Vec<PublicKey>,
+) -> Result<Server, Failure> {
+    if !allowed.is_empty() && place.is_noauth() {
+        return Err(Failure::usage(anyhow!(
+            "noauth proves no identity, so --allow cannot be kept"
+        )));
+    }
+    let noauth = Noauth::new(*identity.public());
+    let shs = shs(network, identity, Carries::Bytes).authenticate(Arc::new(Allowed(allowed)));
+    let multiserver = Multiserver::standard().transform(noauth).transform(shs);
+    let incoming = Listen::incoming([place], "shs");
+    multiserver.listen(&incoming).await.map_err(Failure::local)
+}
+
+/// The keys that may come in; all of them if there is none.
+struct Allowed(Vec<PublicKey>);
+
+#[async_trait]
+impl Authenticate for Allowed {
+    async fn authenticate(&self, peer: &PublicKey) -> Result<Auth, Refusal> {
+        match self.0.is_empty() || self.0.contains(peer) {
+            true => Ok(Auth::Anonymous),
+            false => Err(Refusal::because(format!(
+                "{peer} is not among those that --allow names"
+            ))),
         }
     }
+}
+
+/// The first client that is let in. The server shakes hands with many at once, so a stranger who stalls does not keep it
+/// out.
+async fn first_client(server: &mut Server) -> Result<BoxSocket, Failure> {
+    while let Some(arrived) = server.accept().await {
+        match arrived {
+            Ok(connection) => {
+                match connection.peer {
+                    Some(peer) => eprintln!("connected {peer}"),
+                    None => eprintln!("connected {}", Clean(&connection.address)),
+                }
+                return Ok(connection.socket);
+            }
+            Err(failed) => eprintln!(
+                "handfast: turned away {}: {}",
+                Clean(&failed.from),
+                Clean(&failed.error)
+            ),
+        }
+    }
+    Err(Failure::local(anyhow!("the listener closed")))
 }
 
 /// Copies both ways until both ways have ended. The end of `input` says goodbye; a missing goodbye of the peer is an
 /// error, because what came before may be half of something.
 async fn transfer(
-    stream: BoxStream<Socket>,
+    stream: BoxSocket,
     input: impl AsyncRead + Unpin,
     mut output: impl AsyncWrite + Unpin,
 ) -> Result<(), Failure> {
-    // What travels here is not muxrpc, so a stream that ends without a goodbye was cut, whatever its last bytes are.
-    let (mut reader, mut writer) = stream.strict().into_split();
+    let (mut reader, mut writer) = tokio::io::split(stream);
     let send = async {
         let mut input = BufReader::with_capacity(CHUNK, input);
         copy_buf(&mut input, &mut writer).await.context("sending")?;

@@ -2,103 +2,15 @@
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+mod support;
+
 use std::{
     io::{BufRead, BufReader, Read, Write},
     os::unix::fs::PermissionsExt,
     path::Path,
-    process::{Child, ChildStderr, Command, Output, Stdio},
+    process::{Child, ChildStderr, Command, Stdio},
 };
-use tempfile::TempDir;
-
-const NETWORK: &str = "QUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUE=";
-
-fn program(dir: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_handfast"));
-    command.arg("--dir").arg(dir);
-    for variable in ["HANDFAST_DIR", "HANDFAST_NETWORK", "HANDFAST_SEED", "HANDFAST_LOG"] {
-        command.env_remove(variable);
-    }
-    command.stdin(Stdio::null());
-    command
-}
-
-fn run(dir: &Path, args: &[&str]) -> Output {
-    program(dir).args(args).output().unwrap()
-}
-
-fn run_with_input(dir: &Path, args: &[&str], input: &[u8]) -> Output {
-    let mut child = program(dir)
-        .args(args)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut stdin = child.stdin.take().unwrap();
-    let input = input.to_vec();
-    let feeding = std::thread::spawn(move || drop(stdin.write_all(&input)));
-    let output = child.wait_with_output().unwrap();
-    feeding.join().unwrap();
-    output
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8(bytes.to_vec()).unwrap()
-}
-
-/// Asserts how a command ended, and returns what it printed.
-#[track_caller]
-fn printed(output: &Output, code: i32) -> String {
-    assert_eq!(output.status.code(), Some(code), "stderr: {}", text(&output.stderr));
-    text(&output.stdout)
-}
-
-fn initialised() -> TempDir {
-    let dir = tempfile::tempdir().unwrap();
-    printed(&run(dir.path(), &["init"]), 0);
-    dir
-}
-
-/// A running `handfast serve`, killed at the end of the test.
-struct Served {
-    child: Child,
-    address: String,
-    dir: TempDir,
-}
-
-impl Served {
-    fn start() -> Self {
-        let dir = initialised();
-        let mut child = program(dir.path())
-            .args(["serve", "--listen", "net:127.0.0.1:0", "--network", NETWORK])
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap())
-            .read_line(&mut line)
-            .unwrap();
-        let address = line
-            .trim()
-            .strip_prefix("listening ")
-            .expect("a listening line")
-            .to_owned();
-        Self { child, address, dir }
-    }
-
-    fn call(&self, args: &[&str]) -> Output {
-        let args = [&["call", &self.address, "--network", NETWORK], args].concat();
-        run(self.dir.path(), &args)
-    }
-}
-
-impl Drop for Served {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
+use support::{NETWORK, Running, initialised, printed, program, run, run_with_input, text};
 
 #[test]
 fn init_makes_a_private_identity_once_and_id_prints_it() {
@@ -139,7 +51,7 @@ fn an_identity_that_others_can_read_is_refused() {
 
 #[test]
 fn every_kind_of_method_can_be_called() {
-    let served = Served::start();
+    let served = Running::serve();
     let own = printed(&run(served.dir.path(), &["id"]), 0);
     let own = own.trim();
     assert_eq!(printed(&served.call(&["whoami"]), 0), format!("{{\"id\":\"{own}\"}}\n"));
@@ -175,7 +87,7 @@ fn every_kind_of_method_can_be_called() {
     );
 
     let call = |args: &[&str], input: &str| {
-        let args = [&["call", &served.address, "--network", NETWORK], args].concat();
+        let args = [&["call", served.address(), "--network", NETWORK], args].concat();
         run_with_input(served.dir.path(), &args, input.as_bytes())
     };
     assert_eq!(printed(&call(&["notes.add"], "\"one\"\n\n{\"two\":2}\n"), 0), "");
@@ -190,7 +102,7 @@ fn every_kind_of_method_can_be_called() {
 
 #[test]
 fn each_way_of_failing_has_its_exit_code_and_says_why() {
-    let served = Served::start();
+    let served = Running::serve();
     let failed = |args: &[&str], code: i32, why: &str| {
         let output = served.call(args);
         printed(&output, code);
@@ -198,12 +110,16 @@ fn each_way_of_failing_has_its_exit_code_and_says_why() {
     };
     failed(&["fail", "\"no honey\""], 1, "no honey");
     failed(&["nosuch"], 1, "no method nosuch");
-    failed(&["nosuch", "--type", "async"], 1, "no async:nosuch");
+    failed(
+        &["nosuch", "--type", "async"],
+        1,
+        "method:nosuch is not in list of allowed methods",
+    );
     failed(&["echo", "no json"], 2, "not JSON");
     failed(&["", "5"], 2, "not a method name");
     failed(&["echo", "--type", "nonsense"], 2, "possible values");
 
-    let other_network = run(served.dir.path(), &["call", &served.address, "whoami"]);
+    let other_network = run(served.dir.path(), &["call", served.address(), "whoami"]);
     printed(&other_network, 3);
     assert!(
         text(&other_network.stderr).contains("another network"),
@@ -219,7 +135,7 @@ fn each_way_of_failing_has_its_exit_code_and_says_why() {
         .trim_start_matches('@')
         .trim_end_matches(".ed25519")
         .to_owned();
-    let place = served.address.split("~").next().unwrap();
+    let place = served.address().split("~").next().unwrap();
     let wrong_key = run(
         served.dir.path(),
         &["call", &format!("{place}~shs:{key}"), "whoami", "--network", NETWORK],
@@ -238,16 +154,98 @@ fn each_way_of_failing_has_its_exit_code_and_says_why() {
     );
     printed(&nobody, 3);
     assert!(
-        text(&nobody.stderr).contains("cannot reach net:127.0.0.1:1"),
+        text(&nobody.stderr).contains("cannot reach 127.0.0.1:1"),
         "{}",
         text(&nobody.stderr)
     );
 }
 
 #[test]
+fn every_form_of_address_leads_to_the_node() {
+    let dir = initialised();
+    let unix = dir.path().join("own").display().to_string();
+    let shs = dir.path().join("shs").display().to_string();
+    let listen = [
+        "net:127.0.0.1:0",
+        "ws://127.0.0.1:0",
+        &format!("unix:{unix}"),
+        &format!("unix:{shs}~shs"),
+    ];
+    let mut command = program(dir.path());
+    command.args(["serve", "--network", NETWORK]);
+    for place in listen {
+        command.args(["--listen", place]);
+    }
+    let served = Running::of(command, dir, listen.len());
+    let addresses = &served.addresses;
+    let own = printed(&run(served.dir.path(), &["id"]), 0);
+    let expected = format!("{{\"id\":\"{}\"}}\n", own.trim());
+
+    let net = addresses.iter().find(|address| address.starts_with("net:")).unwrap();
+    let (place, key) = net.strip_prefix("net:").unwrap().split_once("~shs:").unwrap();
+    let further = [
+        format!("{place}:@{key}"),
+        format!("net:127.0.0.1:1~shs:{key};{net}"),
+        format!("unix:{unix}/socket~noauth"),
+    ];
+    for address in addresses.iter().chain(&further) {
+        let args = ["call", address, "whoami", "--network", NETWORK];
+        assert_eq!(printed(&run(served.dir.path(), &args), 0), expected, "{address}");
+    }
+    for prefix in ["net:127.0.0.1:", "ws://127.0.0.1:", "unix:"] {
+        assert!(
+            addresses.iter().any(|address| address.starts_with(prefix)),
+            "{addresses:?}"
+        );
+    }
+}
+
+#[test]
+fn an_address_that_is_wrong_is_a_usage_error_that_names_the_part() {
+    let dir = initialised();
+    for (address, part) in [
+        ("net:127.0.0.1:80080~shs:KEY", "the port \"80080\""),
+        ("net:127.0.0.1:1~shs:KEY", "key"),
+        ("net:127.0.0.1:1", "key"),
+        ("unix:~noauth", "path"),
+        (
+            "pigeon:127.0.0.1:1~shs:U5GvOKP/YUza9k53DSXxT0mk3PIrnyAmessvNfZl5E0=",
+            "nothing here dials pigeon",
+        ),
+    ] {
+        for command in [
+            &["call", address, "whoami"][..],
+            &["pipe", address],
+            &["manifest", address],
+        ] {
+            let output = run(dir.path(), command);
+            printed(&output, 2);
+            assert!(
+                text(&output.stderr).contains(part),
+                "{address}: {}",
+                text(&output.stderr)
+            );
+        }
+    }
+}
+
+#[test]
+fn every_alternative_that_failed_is_reported() {
+    let dir = initialised();
+    let key = "U5GvOKP/YUza9k53DSXxT0mk3PIrnyAmessvNfZl5E0=";
+    let address = format!("net:127.0.0.1:1~shs:{key};unix:/nonexistent/socket~noauth;pigeon:loft~shs:{key}");
+    let output = run(dir.path(), &["call", &address, "whoami"]);
+    printed(&output, 3);
+    let said = text(&output.stderr);
+    for part in ["127.0.0.1:1: Connection refused", "/nonexistent/socket", "pigeon"] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+}
+
+#[test]
 fn a_bad_line_of_stdin_is_named() {
-    let served = Served::start();
-    let args = ["call", &served.address, "--network", NETWORK, "notes.add"];
+    let served = Running::serve();
+    let args = ["call", served.address(), "--network", NETWORK, "notes.add"];
     let output = run_with_input(served.dir.path(), &args, b"1\nnonsense\n");
     printed(&output, 2);
     assert!(
@@ -259,11 +257,11 @@ fn a_bad_line_of_stdin_is_named() {
 
 #[test]
 fn a_refused_sink_ends_the_call_without_waiting_for_stdin() {
-    let served = Served::start();
+    let served = Running::serve();
     let mut child = program(served.dir.path())
         .args([
             "call",
-            &served.address,
+            served.address(),
             "--network",
             NETWORK,
             "nosuch",
@@ -279,16 +277,19 @@ fn a_refused_sink_ends_the_call_without_waiting_for_stdin() {
     let mut said = String::new();
     child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(1));
-    assert!(said.contains("no sink:nosuch"), "{said}");
+    assert!(
+        said.contains("method:nosuch is not in list of allowed methods"),
+        "{said}"
+    );
     drop(stdin);
 }
 
 #[test]
 fn a_seed_gives_the_identity_to_come_with() {
-    let served = Served::start();
+    let served = Running::serve();
     let seed = "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=";
     let by_option = printed(&served.call(&["whoareyou", "--seed", seed]), 0);
-    let address = format!("{}:{seed}", served.address);
+    let address = format!("{}:{seed}", served.address());
     let by_address = run(
         served.dir.path(),
         &["call", &address, "whoareyou", "--network", NETWORK],
@@ -300,29 +301,18 @@ fn a_seed_gives_the_identity_to_come_with() {
     );
 }
 
-/// Sends the signal of Ctrl-C.
-fn interrupt(child: &Child) {
-    assert!(
-        Command::new("kill")
-            .args(["-INT", &child.id().to_string()])
-            .status()
-            .unwrap()
-            .success()
-    );
-}
-
 #[test]
 fn ctrl_c_ends_serving_gracefully_and_open_calls_see_an_orderly_end() {
-    let mut served = Served::start();
+    let mut served = Running::serve();
     let mut caller = program(served.dir.path())
-        .args(["call", &served.address, "--network", NETWORK, "sleep", "600"])
+        .args(["call", served.address(), "--network", NETWORK, "sleep", "600"])
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
     // The call is under way once the server has taken the connection; a second call on a new connection shows that.
     printed(&served.call(&["whoami"]), 0);
-    interrupt(&served.child);
+    served.signal("INT");
     assert_eq!(served.child.wait().unwrap().code(), Some(0));
     let mut answer = String::new();
     caller.stdout.take().unwrap().read_to_string(&mut answer).unwrap();
@@ -337,7 +327,8 @@ fn ctrl_c_ends_serving_gracefully_and_open_calls_see_an_orderly_end() {
 #[test]
 fn strangers_that_hold_every_place_at_the_door_do_not_keep_honest_peers_out() {
     let dir = initialised();
-    let mut server = Command::new("sh")
+    let mut server = Command::new("sh");
+    server
         .args([
             "-c",
             "ulimit -n 256 && exec \"$0\" \"$@\"",
@@ -345,22 +336,15 @@ fn strangers_that_hold_every_place_at_the_door_do_not_keep_honest_peers_out() {
             "--dir",
         ])
         .arg(dir.path())
-        .args(["serve", "--listen", "net:127.0.0.1:0", "--network", NETWORK])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
+        .args(["serve", "--listen", "net:127.0.0.1:0", "--network", NETWORK]);
+    let served = Running::of(server, dir, 1);
+    let place = served
+        .address()
+        .strip_prefix("net:")
+        .unwrap()
+        .split('~')
+        .next()
         .unwrap();
-    let mut line = String::new();
-    BufReader::new(server.stdout.take().unwrap())
-        .read_line(&mut line)
-        .unwrap();
-    let address = line.trim().strip_prefix("listening ").unwrap().to_owned();
-    let served = Served {
-        child: server,
-        address,
-        dir,
-    };
-    let place = served.address.strip_prefix("net:").unwrap().split('~').next().unwrap();
     let mut held = Vec::new();
     for _ in 0..400 {
         let mut stranger = std::net::TcpStream::connect(place).unwrap();
@@ -426,12 +410,14 @@ fn pipe_lets_in_only_whom_it_is_told_to_and_reports_a_cut() {
         .stdout(Stdio::null())
         .spawn()
         .unwrap();
-    friend.stdin.as_mut().unwrap().write_all(b"half of it").unwrap();
-    let mut received = [0; 10];
+    // What ends like the goodbye of muxrpc is still cut: bytes are no calls.
+    let half = b"half of it\0\0\0\0\0\0\0\0\0";
+    friend.stdin.as_mut().unwrap().write_all(half).unwrap();
+    let mut received = [0; 19];
     listening.stdout.as_mut().unwrap().read_exact(&mut received).unwrap();
     friend.kill().unwrap();
     friend.wait().unwrap();
-    assert_eq!(&received, b"half of it");
+    assert_eq!(&received, half);
     assert_eq!(listening.wait().unwrap().code(), Some(3), "a cut is not a silent end");
     let mut rest = String::new();
     said.read_to_string(&mut rest).unwrap();
@@ -484,9 +470,9 @@ fn help_teaches() {
 
 #[test]
 fn a_reader_that_has_seen_enough_ends_the_program_quietly() {
-    let served = Served::start();
+    let served = Running::serve();
     let mut child = program(served.dir.path())
-        .args(["call", &served.address, "--network", NETWORK, "clock", "10"])
+        .args(["call", served.address(), "--network", NETWORK, "clock", "10"])
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()

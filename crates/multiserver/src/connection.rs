@@ -18,6 +18,9 @@ pub struct Connection {
     pub auth: Auth,
     /// Which end dialled.
     pub direction: Direction,
+    /// Whether this end came as the identity of a seed in the address: the other end takes it for somebody else than the
+    /// node that dialled.
+    pub seeded: bool,
     /// The name of the transport, as configurations have it.
     pub transport: String,
     /// The name of the transform.
@@ -31,6 +34,7 @@ impl fmt::Debug for Connection {
             .field("peer", &self.peer)
             .field("auth", &self.auth)
             .field("direction", &self.direction)
+            .field("seeded", &self.seeded)
             .field("transport", &self.transport)
             .field("transform", &self.transform)
             .finish_non_exhaustive()

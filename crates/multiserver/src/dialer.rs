@@ -86,6 +86,7 @@ impl Multiserver {
             peer: established.peer,
             auth: established.auth,
             direction: Direction::Outgoing,
+            seeded: way.layer.seed().is_some(),
             transport: way.transport.name().to_owned(),
             transform: way.transform.name().to_owned(),
         })

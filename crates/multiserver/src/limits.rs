@@ -35,6 +35,7 @@ impl Default for Limits {
 }
 
 /// What systems allow a process at least.
+#[cfg(unix)]
 const FEW_FILES: u64 = 1024;
 /// More connections than this allows are not worth their memory to a program that does not say so itself.
 const MANY_FILES: u64 = 32 * 1024;

@@ -317,6 +317,7 @@ async fn welcome(
                 peer: established.peer,
                 auth: established.auth,
                 direction: Direction::Incoming,
+                seeded: false,
                 transport: transport.to_string(),
                 transform: transform.name().to_owned(),
             };

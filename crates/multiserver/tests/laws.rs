@@ -31,7 +31,7 @@ fn nearly() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1000))]
+    #![proptest_config(ProptestConfig::with_cases(300))]
 
     #[test]
     fn what_is_read_is_printed_and_read_again(text in nearly()) {
@@ -58,5 +58,20 @@ proptest! {
     fn layers_with_good_names_survive_printing(name in "[a-z][a-z0-9-]{1,5}", parts: Vec<String>) {
         let Ok(layer) = handfast_multiserver::Layer::new(&name, parts) else { return Ok(()) };
         prop_assert_eq!(layer.to_string().parse::<handfast_multiserver::Layer>().unwrap(), layer.without_seed());
+    }
+}
+
+#[test]
+fn what_fuzzing_found_once_is_not_found_again() {
+    for text in [
+        "shs:net:",
+        "nza9;dsx1:8008~!shs:U5U#{{",
+        "nza9;dsx1:8008~SHS:U5U#{{",
+        "ws://h:/?a:8008:@b#c:d",
+        "wed24;wS://10.0.0.11:8989/YU>>>342:@./Y",
+        "ws:// ex:/D~shs2:U5   :0",
+        "net:h:x~shs:abc!;net:h:1",
+    ] {
+        check::address(text.as_bytes());
     }
 }

@@ -4,9 +4,9 @@
 
 mod support;
 
-use handfast_multiserver::{Address, Auth, Direction, Endpoint, Error, Incoming, Scope};
+use handfast_multiserver::{Address, Auth, Direction, Endpoint, Error, Incoming, Scope, Shs};
 use std::os::unix::fs::PermissionsExt as _;
-use support::{accepted, address, connect, device, failed, incoming, key, node, outgoing, talk};
+use support::{NETWORK, accepted, address, connect, device, failed, incoming, key, keys, node, outgoing, talk};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 #[tokio::test]
@@ -30,6 +30,23 @@ async fn net_and_shs_lead_to_a_peer_that_both_ends_know() {
         0,
         "the goodbye is a clean end"
     );
+}
+
+#[tokio::test]
+async fn the_goodbye_of_muxrpc_ends_a_stream_unless_bytes_travel() {
+    for (strict, ends_well) in [(false, true), (true, false)] {
+        let shs = Shs::new(NETWORK, keys(1));
+        let shs = if strict { shs.strict() } else { shs };
+        let here = incoming([("net", device("shs"))]);
+        let mut server = node(1).transform(shs).listen(&here).await.unwrap();
+        let (mut dialled, mut came) = connect(&node(2), &address(&server), &mut server).await;
+        dialled.socket.write_all(&[0; 9]).await.unwrap();
+        dialled.socket.flush().await.unwrap();
+        drop(dialled);
+        let mut heard = Vec::new();
+        let ended = came.socket.read_to_end(&mut heard).await;
+        assert_eq!((ended.is_ok(), heard.len()), (ends_well, 9), "{ended:?}");
+    }
 }
 
 #[tokio::test]

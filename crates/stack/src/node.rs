@@ -141,9 +141,9 @@ impl NodeHandle {
 
     /// Dials a peer, whose methods can be called when this returns. Each alternative of the address is tried in turn.
     ///
-    /// If this node has dialled the peer already and the connection lives, that one is returned. If the peer has dialled
-    /// this node at the same instant, one of the two connections is closed, the same one at both ends, and the other one
-    /// returned.
+    /// If this node has dialled the peer already and the connection lives, that one is returned, unless either address has a
+    /// seed, with which it is somebody else. If the peer has dialled this node at the same instant, one of the two
+    /// connections is closed, the same one at both ends, and the other one returned.
     ///
     /// Dropping the future gives up.
     ///
@@ -161,7 +161,8 @@ impl NodeHandle {
             .filter_map(|way| way.shs_key().filter(|_| way.seed().is_none()));
         for key in keys {
             let live = self.inner.peers.of(&key);
-            if let Some(peer) = live.into_iter().rfind(|peer| peer.direction() == Direction::Outgoing) {
+            let dialled = |peer: &Peer| peer.direction() == Direction::Outgoing && !peer.about().seeded;
+            if let Some(peer) = live.into_iter().rfind(dialled) {
                 return Ok(peer);
             }
         }
@@ -172,8 +173,8 @@ impl NodeHandle {
             return Ok(peer);
         }
         // The peer dialled at the same instant, and its connection is the one that both keep.
-        let other = peer.id().and_then(|key| self.inner.peers.of(key).pop());
-        Ok(other.unwrap_or(peer))
+        let others = peer.id().map_or_else(Vec::new, |key| self.inner.peers.of(key));
+        Ok(others.into_iter().rfind(|other| !other.about().seeded).unwrap_or(peer))
     }
 
     /// Dials, as this node or through a transform that makes it somebody else.

@@ -36,6 +36,8 @@ pub struct About {
     pub(crate) key: Option<PublicKey>,
     pub(crate) address: Alternative,
     pub(crate) direction: Direction,
+    /// Whether the peer takes this node for somebody else, as whom it dialled.
+    pub(crate) seeded: bool,
     pub(crate) transport: Arc<str>,
     pub(crate) rights: Rights,
     pub(crate) basis: Basis,

@@ -38,9 +38,11 @@ impl Peers {
         let mut table = self.table();
         let others = table.entry(newcomer.id().copied()).or_default();
         let mut losers = Vec::new();
-        if let Some(key) = newcomer.id().filter(|&key| key != own) {
+        // Where this node came as the identity of a seed, the peer knows somebody else, and would not come to the same choice.
+        let as_itself = |peer: &Peer| !peer.about().seeded;
+        if let Some(key) = newcomer.id().filter(|&key| key != own && as_itself(newcomer)) {
             let kept = kept(own, key);
-            for other in others.iter().filter(|other| other.is_live()) {
+            for other in others.iter().filter(|other| other.is_live() && as_itself(other)) {
                 let at_once = other.about().start.elapsed() < SAME_INSTANT;
                 if at_once && other.direction() != newcomer.direction() {
                     losers.push(if newcomer.direction() == kept { other } else { newcomer }.clone());

@@ -46,6 +46,7 @@ pub(crate) fn begin(node: &Arc<Inner>, api: Arc<dyn Service>, connection: Connec
         peer: key,
         auth,
         direction,
+        seeded,
         transport,
         ..
     } = connection;
@@ -56,6 +57,7 @@ pub(crate) fn begin(node: &Arc<Inner>, api: Arc<dyn Service>, connection: Connec
         key,
         address,
         direction,
+        seeded,
         transport: transport.into(),
         rights: rights.clone(),
         basis,
@@ -82,12 +84,13 @@ pub(crate) fn begin(node: &Arc<Inner>, api: Arc<dyn Service>, connection: Connec
         running,
     };
     let span = tracing::info_span!("conn", peer = key.map(tracing::field::display), %direction, number = peer.about().number());
+    // Before it runs, or its end could be told first.
+    node.herald.tell(Event::Connected(peer.clone()));
     node.sessions.spawn(session.run(driver).instrument(span));
     for loser in losers {
         node.stats.duplicate();
         loser.retire(End::Duplicate);
     }
-    node.herald.tell(Event::Connected(peer.clone()));
     peer
 }
 

@@ -5,7 +5,8 @@ mod common;
 
 use std::time::Duration;
 
-use common::{address, greeter, keys, network, start};
+use common::{address, connected, greeter, keys, network, start};
+use handfast_keys::NetworkIdentifier;
 use handfast_multiserver::Direction;
 use handfast_stack::{Node, Stack};
 
@@ -28,9 +29,15 @@ async fn two_nodes_that_dial_each_other_at_once_keep_the_same_connection() {
         let alice = start(Stack::new(network()).plugin(greeter()), 1).await;
         let bob = start(Stack::new(network()).plugin(greeter()), 2).await;
         let (to_bob, to_alice) = (address(&bob), address(&alice));
+        let mut events = [alice.events(), bob.events()];
         let (at_alice, at_bob) = tokio::join!(alice.connect(to_bob), bob.connect(to_alice));
         at_alice.unwrap();
         at_bob.unwrap();
+        // Until both have had both, what each has left need not be the same one.
+        for events in &mut events {
+            connected(events).await;
+            connected(events).await;
+        }
         let (here, there) = (last(&alice).await, last(&bob).await);
         assert_ne!(
             here, there,
@@ -61,4 +68,23 @@ async fn connections_of_one_direction_live_side_by_side() {
     let _: serde_json::Value = two.call("manifest", ()).await.unwrap();
     assert_eq!(alice.peers().len(), 2);
     assert!(alice.peer(keys(2).public()).is_some());
+}
+
+#[tokio::test]
+async fn who_comes_as_the_identity_of_a_seed_is_not_who_is_dialled_back() {
+    let alice = start(Stack::new(network()).plugin(greeter()), 1).await;
+    let bob = start(Stack::new(network()).plugin(greeter()), 2).await;
+    let guest = NetworkIdentifier::from_bytes([9; 32]).to_string();
+    let invite = format!("{}:{guest}", address(&alice));
+    let as_guest = bob.connect(invite).await.unwrap();
+
+    let mut events = bob.events();
+    let dialled_back = alice.connect(address(&bob)).await.unwrap();
+    connected(&mut events).await;
+    // For bob both lead to alice, in opposite directions; for alice only one of them is bob.
+    assert_eq!(bob.peers().len(), 2);
+    for peer in [as_guest, dialled_back] {
+        let hello: String = peer.call("greeter.hello", ("A",)).await.unwrap();
+        assert_eq!(hello, "Hello, A.");
+    }
 }

@@ -145,6 +145,12 @@ async fn a_seed_in_an_address_is_another_identity_with_rights_of_its_own() {
     let back = connected(&mut events).await;
     let nothing = back.call::<Manifest>("greeter.hello", ("x",)).await.unwrap_err();
     assert!(message(nothing).contains("not in list of allowed methods"));
+
+    // Who it is by itself is not changed by who it was with the seed.
+    let own = bob.connect(address(&alice)).await.unwrap();
+    let who: String = own.call("greeter.who", ()).await.unwrap();
+    assert_eq!(who, keys(2).public().to_string());
+    assert_eq!(alice.peers().len(), 2 + 1, "the client, the guest, and bob");
 }
 
 struct KeyPairSeed([u8; 32]);

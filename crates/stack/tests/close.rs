@@ -175,6 +175,23 @@ async fn no_inactivity_timer_means_never() {
 }
 
 #[tokio::test]
+async fn a_connection_of_a_node_with_itself_may_be_silent() {
+    let stack = Stack::new(network()).plugin(greeter()).identity(keys(1));
+    let alice = stack
+        .start(with_global(json!({ "timers": { "inactivity": 300 } })))
+        .await
+        .unwrap();
+    let itself = alice.connect(address(&alice)).await.unwrap();
+    // The connection of another, which begins later and is cut, shows that the time was long enough.
+    let bob = start(Stack::new(network()), 2).await;
+    let mut events = bob.events();
+    bob.connect(address(&alice)).await.unwrap();
+    disconnected(&mut events).await;
+    let hello: String = itself.call("greeter.hello", ("me",)).await.unwrap();
+    assert_eq!(hello, "Hello, me.");
+}
+
+#[tokio::test]
 async fn a_client_that_says_nothing_is_dropped_after_the_handshake_timer() {
     let stack = Stack::new(network()).identity(keys(1));
     let alice = stack

@@ -4,6 +4,7 @@ use crate::{print, wire};
 use anyhow::{Context, Result};
 use handfast_boxstream::tokio::BoxStream;
 use handfast_keys::{KeyPair, PublicKey};
+use handfast_multiserver::NetSocket;
 use handfast_mux::tokio::{Router, connection};
 use handfast_shs::tokio::connect;
 use std::io::{BufRead, BufReader, Lines};
@@ -11,9 +12,6 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::Instant;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
-
-#[path = "../../../crates/cli/src/socket.rs"]
-mod socket;
 
 /// Without quick acknowledgements each call takes some 45 ms, so a few tell enough.
 const CALLS_SLOW: u32 = 20;
@@ -26,7 +24,7 @@ pub(crate) fn run() -> Result<()> {
         let tcp = TcpStream::connect(&node.place).await?;
         tcp.set_nodelay(true)?;
         let plain = calls(tcp, &alice, bob.public(), CALLS_SLOW).await?;
-        let quick = socket::Socket::new(TcpStream::connect(&node.place).await?)?;
+        let quick = NetSocket::new(TcpStream::connect(&node.place).await?)?;
         anyhow::Ok([plain, calls(quick, &alice, bob.public(), CALLS_QUICK).await?])
     });
     let [plain, quick] = measured?;

@@ -54,11 +54,10 @@ function withTimeout (outcome) {
 
 const method = (rpc, name) => name.split('.').reduce((node, part) => node[part], rpc)
 
-function call (rpc, c) {
-  const fn = method(rpc, c.method)
-  const args = expand(c.args || [])
-  return kinds[c.kind](fn, args, c)
-}
+const call = (rpc, c) => exports.perform(method(rpc, c.method), c)
+
+// Calls a function as a case describes it: its kind, arguments, and what is sent and taken.
+exports.perform = (fn, c) => kinds[c.kind](fn, expand(c.args || []), c)
 
 const kinds = {
   async: (fn, args) => new Promise((resolve) => fn(...args, (err, value) => resolve(err ? failed(err) : { value: summary(value) }))),

@@ -3,6 +3,9 @@
 const net = require('net')
 const { project } = require('./peer')
 
+// The project that pins a release.
+exports.project = (v) => project(v === '6' ? 'stack6' : 'core')
+
 // multiserver takes port 0 for "any port I like" and never tells which; so a free one is found for it first. It lies below
 // those that systems give to outgoing connections, which could otherwise take it in between.
 exports.freePort = function freePort () {
@@ -14,35 +17,19 @@ exports.freePort = function freePort () {
   })
 }
 
-// A started node with one plugin, `test`.
+// A started node that listens on one port of the loopback interface, with one plugin.
 exports.start = function ({ v, identity, network, port, plugin }) {
-  const SecretStack = project(v === '6' ? 'stack6' : 'core')('secret-stack')
   const net = { scope: ['device', 'local'], transform: 'shs', host: '127.0.0.1', port }
-  const config = {
-    caps: { shs: network },
-    keys: identity.ssb,
-    timers: { inactivity: 60000, handshake: 5000 },
-    connections: { incoming: { net: [net] }, outgoing: { net: [{ transform: 'shs' }] } }
-  }
-  const app = v === '6'
-    ? SecretStack({ caps: config.caps }).use(plugin)(config)
-    : SecretStack({ global: { caps: config.caps } }).use(plugin)({ global: config })
-  return app
+  const connections = { incoming: { net: [net] }, outgoing: { net: [{ transform: 'shs' }] } }
+  const timers = { inactivity: 60000, handshake: 5000 }
+  return exports.create({ v, keys: identity.ssb, network, timers, connections, plugins: [plugin] })
 }
 
-// The sockets that multiserver opens or accepts, which it does not show: the only way to cut one.
-exports.watchSockets = function () {
-  const sockets = new Set()
-  const watch = (socket) => {
-    sockets.add(socket)
-    socket.once('close', () => sockets.delete(socket))
-    return socket
-  }
-  const { connect, createServer } = net
-  net.connect = (...args) => watch(connect(...args))
-  net.createServer = (options, onConnection) => createServer(options, (socket) => onConnection(watch(socket)))
-  return {
-    destroyAll: () => { for (const socket of sockets) socket.destroy() },
-    newest: () => [...sockets].pop()
-  }
+// A started node. Release 8 has what all plugins share under `global`; release 6 has everything in one heap.
+exports.create = function ({ v, keys, network, timers, connections, plugins }) {
+  const SecretStack = exports.project(v)('secret-stack')
+  const caps = { shs: network }
+  const config = { caps, keys, timers, connections }
+  const factory = v === '6' ? SecretStack({ caps }) : SecretStack({ global: { caps } })
+  return factory.use(plugins)(v === '6' ? config : { global: config })
 }

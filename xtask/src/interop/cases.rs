@@ -3,7 +3,7 @@
 use super::node;
 use anyhow::{Context as _, Result};
 use handfast_mux::CallType;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 /// A long text is named by its length; the JavaScript half draws the same line.
@@ -18,7 +18,7 @@ pub(crate) struct Cases {
 }
 
 /// One call.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct Call {
     pub(crate) name: String,
@@ -28,15 +28,21 @@ pub(crate) struct Call {
     pub(crate) args: Vec<Value>,
     #[serde(default)]
     pub(crate) send: Vec<Value>,
+    // For JavaScript, a field that is null is not a field that is missing.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) fail: Option<String>,
     #[serde(default)]
     pub(crate) keep_open: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) take: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) abort: Option<String>,
     #[serde(default)]
     pub(crate) own: bool,
+    #[serde(skip_serializing)]
     serves: Option<Make>,
-    expect: Value,
+    #[serde(skip_serializing)]
+    pub(crate) expect: Value,
 }
 
 /// One scene that takes more than a call.
@@ -76,6 +82,28 @@ pub(crate) struct Pair {
 }
 
 impl Call {
+    /// A call that no case describes.
+    pub(crate) fn new(kind: CallType, method: &str, args: Value) -> Self {
+        let args = match args {
+            Value::Array(args) => args,
+            one => vec![one],
+        };
+        Self {
+            name: method.to_owned(),
+            kind,
+            method: method.to_owned(),
+            args,
+            send: Vec::new(),
+            fail: None,
+            keep_open: false,
+            take: None,
+            abort: None,
+            own: false,
+            serves: None,
+            expect: Value::Null,
+        }
+    }
+
     /// Whether the pair plays this case.
     pub(crate) fn is_for(&self, pair: Pair) -> bool {
         self.serves.is_none_or(|make| make == pair.serves)

@@ -5,15 +5,17 @@
 //!            /          \
 //!   peers/*.js          ours/     callers and servers, theirs and ours
 //!            \          /
-//!              suites/            who meets whom: calls, handshakes, texts, the program
+//!              suites/            who meets whom: calls, nodes, handshakes, texts, the program
 //!                 |
-//!              report.rs          one line for each pair, docs/interop.md, the counts
+//!              report.rs          one line for each pair, the pages in docs/, the counts
 //! ```
 
 pub(crate) mod node;
 
 #[cfg(feature = "ours")]
 mod cases;
+#[cfg(feature = "ours")]
+mod nodes;
 #[cfg(feature = "ours")]
 mod ours;
 #[cfg(feature = "ours")]
@@ -28,7 +30,7 @@ use anyhow::Result;
 /// What `cargo xtask interop` can be told.
 #[derive(Debug, Default, clap::Args)]
 pub(crate) struct Args {
-    /// Do not write docs/interop.md, but fail if it is not what would be written.
+    /// Do not write docs/interop.md and docs/stack-parity.md, but fail if they are not what would be written.
     #[arg(long)]
     pub(crate) check: bool,
 

@@ -22,7 +22,7 @@ const KEPT_LINES: usize = 30;
 pub(crate) struct Peer {
     name: String,
     _child: Child,
-    _stdin: Option<ChildStdin>,
+    stdin: Option<ChildStdin>,
     lines: Lines<BufReader<ChildStdout>>,
     complaints: Arc<Mutex<VecDeque<String>>>,
 }
@@ -62,27 +62,46 @@ impl Peer {
         });
         Ok(Self {
             name: name.to_owned(),
-            _stdin: child.stdin.take(),
+            stdin: child.stdin.take(),
             lines: BufReader::new(stdout).lines(),
             _child: child,
             complaints,
         })
     }
 
+    /// Takes the standard input, for peers that are told what to do. They end when it is dropped.
+    pub(crate) fn take_stdin(&mut self) -> Result<ChildStdin> {
+        self.stdin.take().context("somebody else has taken the standard input")
+    }
+
     /// The next line of standard output.
     pub(crate) async fn line(&mut self) -> Result<String> {
-        match tokio::time::timeout(SILENCE, self.lines.next_line()).await {
-            Ok(Ok(Some(line))) => Ok(line),
-            Ok(Ok(None)) => bail!("{} ended early{}", self.name, self.complaints().await),
-            Ok(Err(error)) => Err(error).with_context(|| format!("cannot read what {} says", self.name)),
+        match tokio::time::timeout(SILENCE, self.line_at_last()).await {
+            Ok(line) => line,
             Err(_) => bail!("{} said nothing for {SILENCE:?}{}", self.name, self.complaints().await),
         }
     }
 
-    /// The next fact. Packages print as they please, so other lines are passed over.
+    async fn line_at_last(&mut self) -> Result<String> {
+        match self.lines.next_line().await {
+            Ok(Some(line)) => Ok(line),
+            Ok(None) => bail!("{} ended early{}", self.name, self.complaints().await),
+            Err(error) => Err(error).with_context(|| format!("cannot read what {} says", self.name)),
+        }
+    }
+
+    /// The next fact.
     pub(crate) async fn event(&mut self) -> Result<Value> {
+        match tokio::time::timeout(SILENCE, self.event_at_last()).await {
+            Ok(event) => event,
+            Err(_) => bail!("{} told nothing for {SILENCE:?}{}", self.name, self.complaints().await),
+        }
+    }
+
+    /// The next fact, however long it takes. Packages print as they please, so other lines are passed over.
+    pub(crate) async fn event_at_last(&mut self) -> Result<Value> {
         loop {
-            let line = self.line().await?;
+            let line = self.line_at_last().await?;
             let Ok(event @ Value::Object(_)) = serde_json::from_str::<Value>(&line) else {
                 continue;
             };

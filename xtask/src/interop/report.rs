@@ -1,13 +1,16 @@
-//! What came out: lines on standard output, counts, and docs/interop.md.
+//! What came out: lines on standard output, counts, and the pages docs/interop.md and docs/stack-parity.md.
 
 use super::cases::Verdict;
-use super::suites::{Direction, Group, List};
+use super::suites::{Group, List, parity};
 use crate::shell;
 use anyhow::{Context as _, Result, bail};
 use std::fmt::Write as _;
 
 /// Where the table goes, from the root of the workspace.
 const PAGE: &str = "docs/interop.md";
+
+/// Where it stands what of that holds which behaviour of secret-stack.
+const PARITY: &str = "docs/stack-parity.md";
 
 /// Prints one line for the group, and one for each case that failed.
 pub(super) fn print(group: &Group) {
@@ -28,9 +31,7 @@ fn passed(verdicts: &[Verdict]) -> usize {
 /// Cases passed and failed. Peers that meet themselves prove nothing of us, so what they pass is not counted; what they fail
 /// is, because the cases are then not true.
 pub(super) fn count(groups: &[Group]) -> (usize, usize) {
-    let ours = groups
-        .iter()
-        .filter(|group| group.title.direction != Direction::Reference);
+    let ours = groups.iter().filter(|group| !group.title.direction.is_control());
     let failed = groups
         .iter()
         .map(|group| group.verdicts.len() - passed(&group.verdicts))
@@ -38,21 +39,21 @@ pub(super) fn count(groups: &[Group]) -> (usize, usize) {
     (ours.map(|group| passed(&group.verdicts)).sum(), failed)
 }
 
-/// Writes the page; with `check`, compares it instead.
+/// Writes the pages; with `check`, compares them instead.
 ///
 /// # Errors
-/// If the page cannot be written, or with `check` is not what it should be.
+/// If a page cannot be written, or with `check` is not what it should be.
 pub(super) fn write(groups: &[Group], check: bool) -> Result<()> {
-    let path = shell::root().join(PAGE);
-    let page = page(groups);
-    if !check {
-        if let Some(folder) = path.parent() {
-            std::fs::create_dir_all(folder)?;
+    for (name, page) in [(PAGE, page(groups)), (PARITY, parity()?)] {
+        let path = shell::root().join(name);
+        if !check {
+            if let Some(folder) = path.parent() {
+                std::fs::create_dir_all(folder)?;
+            }
+            std::fs::write(&path, page).with_context(|| format!("cannot write {name}"))?;
+        } else if std::fs::read_to_string(&path).unwrap_or_default() != page {
+            bail!("{name} does not say what was found: run `cargo xtask interop` and submit the page that it writes");
         }
-        return std::fs::write(&path, page).with_context(|| format!("cannot write {PAGE}"));
-    }
-    if std::fs::read_to_string(&path).unwrap_or_default() != page {
-        bail!("{PAGE} does not say what was found: run `cargo xtask interop` and submit the page that it writes");
     }
     Ok(())
 }
@@ -64,8 +65,8 @@ const HEAD: &str = "\
 JavaScript packages at the versions below, starts them on the loopback interface, and runs every case both ways.
 
 Each case says exactly what the caller must see: values, order, names and texts of errors, and how the connection ends. The
-cases of JavaScript peers among themselves (*with itself*) are the control: they show that what is expected of us is what
-JavaScript does. They do not count towards the total.
+cases of JavaScript peers among themselves (*with itself*, *with each other*) are the control: they show that what is
+expected of us is what JavaScript does. They do not count towards the total.
 
 ";
 
@@ -89,6 +90,7 @@ fn page(groups: &[Group]) -> String {
         List::Handshakes,
         List::Misbehaviour,
         List::Calls,
+        List::Nodes,
         List::Texts,
         List::Program,
     ] {
@@ -137,6 +139,7 @@ impl std::fmt::Display for List {
             Self::Handshakes => "handshake and Box Stream",
             Self::Misbehaviour => "handshakes with peers that misbehave",
             Self::Calls => "calls",
+            Self::Nodes => "nodes",
             Self::Texts => "references and secret files",
             Self::Program => "the program",
         })

@@ -74,11 +74,14 @@ impl Layer {
         if parts.iter().any(|part| part.chars().any(char::is_control)) {
             return Err(Malformed::text(format!("a part of {name} holds a control character")));
         }
-        let secrets = if name.starts_with("shs") && parts.len() > 1 {
-            parts.split_off(1)
-        } else {
-            Vec::new()
-        };
+        let mut secrets = Vec::new();
+        if name.starts_with("shs") {
+            // Base64 holds no spaces, and at the end of an address they would not be read again.
+            for part in &mut parts {
+                *part = Zeroizing::new(part.trim_ascii().to_owned());
+            }
+            secrets = parts.split_off(parts.len().min(1));
+        }
         Ok(Self {
             name,
             parts: parts.iter().map(|part| String::clone(part)).collect(),

@@ -1,14 +1,16 @@
-//! The forms that addresses had before multiserver: `host:port:@KEY.ed25519` and, as an invite, `host:port:@KEY~SEED`.
+//! The forms that addresses had before multiserver: `host:port:@KEY.ed25519`, the same with the bare key, and, as an invite,
+//! `host:port:@KEY~SEED`.
 
 use super::{
     Alternative, base64,
-    endpoint::Endpoint,
+    endpoint::{Endpoint, bare_host},
     escape,
     layer::{Layer, is_name},
     malformed::Malformed,
     number,
 };
 use handfast_keys::{PublicKey, SecretKey};
+use std::net::Ipv6Addr;
 
 /// The port of SSB, for forms that leave it out.
 pub(super) const DEFAULT_PORT: u16 = 8008;
@@ -24,12 +26,16 @@ pub(super) fn parse(text: &str) -> Option<Result<Alternative, Malformed>> {
     let words: Vec<_> = escape::split(place, ':').map(escape::unescape).collect();
     let (key, place) = words.split_last()?;
     let (port, host) = place.split_last()?;
+    let host = host.iter().map(|word| word.as_str()).collect::<Vec<_>>().join(":");
     // What begins with an @ is a key; behind it there is nothing, or the bare seed, which no name of a transform can be.
-    if !key.starts_with('@') || host.is_empty() {
+    if !(key.starts_with('@') || is_bare_key(key, port, &host)) || place.len() < 2 || !is_host(&host) {
         return None;
     }
-    // With a host that can be no name of a transport, it can be nothing else, and its errors are worth telling.
-    let surely = host.first().is_some_and(|word| !is_name(&word.to_ascii_lowercase()));
+    // If it begins like no address of today, it can be nothing else, and its errors are worth telling.
+    let surely = !host
+        .split(':')
+        .next()
+        .is_some_and(|word| is_name(&word.to_ascii_lowercase()));
     let port = match port.as_str() {
         "" => DEFAULT_PORT,
         port => match number::port(port) {
@@ -45,9 +51,38 @@ pub(super) fn parse(text: &str) -> Option<Result<Alternative, Malformed>> {
             return surely.then(|| Err(Malformed::legacy(problem)));
         }
     };
-    let host: Vec<_> = host.iter().map(|word| word.as_str()).collect();
     let seed = seed.map(|seed| SecretKey::from_seed(*seed));
-    Some(build(&host.join(":"), port, key, seed))
+    match build(&host, port, key, seed) {
+        Err(_) if !surely => None,
+        built => Some(built),
+    }
+}
+
+/// Whether this is a key without its @: 32 bytes in base64 behind a port, and in front of it nothing that begins an address
+/// of today.
+fn is_bare_key(key: &str, port: &str, host: &str) -> bool {
+    let today = ["net", "onion", "tunnel", "unix"]
+        .iter()
+        .any(|known| host.eq_ignore_ascii_case(known));
+    !today && (43..=44).contains(&key.len()) && base64::decode(key).is_ok() && number::port(port).is_ok()
+}
+
+/// Whether a host may be what stands in front of the port of an old address. With a colon in it, it has to be an IPv6 address
+/// or the beginning of a URL: `unix:/a:8008:@b` is an address of today.
+fn is_host(host: &str) -> bool {
+    if let Some(authority) = url_authority(host) {
+        return !authority.contains(['/', '?', '#']);
+    }
+    let address = bare_host(host);
+    let address = address.split('%').next().unwrap_or_default();
+    !host.contains(':') || address.parse::<Ipv6Addr>().is_ok()
+}
+
+/// What stands behind `ws://` or `wss://`, if one of them is there.
+fn url_authority(host: &str) -> Option<&str> {
+    let (scheme, rest) = host.split_once("://")?;
+    let known = ["ws", "wss"].iter().any(|known| scheme.eq_ignore_ascii_case(known));
+    known.then_some(rest)
 }
 
 /// Puts the pieces of an old address together, whether from a text or from an object.
@@ -69,8 +104,7 @@ pub(super) fn build(host: &str, port: u16, key: &str, seed: Option<SecretKey>) -
 /// The host of an old address names its transport: `ws://host`, `….onion`, anything else is TCP.
 fn endpoint(host: &str, port: u16) -> Result<Endpoint, Malformed> {
     let mut text = String::new();
-    let special = ["ws:", "wss:"].iter().any(|scheme| host.starts_with(scheme));
-    if !special {
+    if url_authority(host).is_none() {
         text.push_str(if host.ends_with(".onion") { "onion:" } else { "net:" });
     }
     // Writing into a text cannot fail.

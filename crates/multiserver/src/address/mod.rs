@@ -22,8 +22,8 @@ use zeroize::Zeroizing;
 /// one has a few hundred bytes.
 pub const MAX_ADDRESS_LEN: usize = 8 * 1024;
 
-/// The most alternatives of one address. Each of them is dialled, so without a bound one message of a stranger would make
-/// a node knock at thousands of doors of the stranger's choice.
+/// The most alternatives that are read of one address; what follows is left out. Each of them is dialled, so without a bound
+/// one message of a stranger would make a node knock at a hundred doors of the stranger's choice.
 pub const MAX_ALTERNATIVES: usize = 32;
 
 /// The most transforms of one alternative: known stacks have one, and the bound keeps what a stranger sends small.
@@ -110,18 +110,8 @@ impl Address {
             )));
         }
         let text = without_redirect(without_quotes(text));
-        let mut texts = Vec::new();
-        for text in escape::split(text, ';')
-            .map(str::trim_ascii)
-            .filter(|text| !text.is_empty())
-        {
-            if texts.len() == MAX_ALTERNATIVES {
-                return Err(Malformed::too_much(format!(
-                    "the address has more than {MAX_ALTERNATIVES} alternatives"
-                )));
-            }
-            texts.push(text);
-        }
+        let texts = escape::split(text, ';').map(str::trim_ascii);
+        let texts: Vec<_> = texts.filter(|text| !text.is_empty()).take(MAX_ALTERNATIVES).collect();
         let read: Vec<_> = texts.iter().map(|text| Alternative::parse(text)).collect();
         if !read.iter().any(Result::is_ok) {
             return Err(read
@@ -252,21 +242,40 @@ fn without_quotes(text: &str) -> &str {
     quoted('"').or_else(|| quoted('\'')).unwrap_or(text).trim_ascii()
 }
 
-/// Invites end with `#` and a page to show afterwards. In base64 there is no `#`, so it ends the seed or the key.
+/// Invites end with `#` and a page to show afterwards, which may hold any character. In base64 there is no `#`, so the first
+/// one behind a key or a seed begins that page.
 fn without_redirect(text: &str) -> &str {
-    for (place, _) in text.match_indices('#') {
-        let Some((before, _)) = text.split_at_checked(place) else {
-            continue;
-        };
-        let Some((front, layer)) = before.rsplit_once('~') else {
-            continue;
-        };
-        let invite = layer.starts_with("shs:") || front.rsplit(':').next().is_some_and(|key| key.starts_with('@'));
-        if invite && !layer.contains(';') {
-            return before;
+    // Where the layer at hand begins, how many stand before it in its alternative, and whether that is an old invite.
+    let (mut begin, mut number, mut old) = (0, 0, false);
+    let mut escaped = false;
+    for (place, character) in text.char_indices() {
+        let layer = || text.get(begin..place).unwrap_or_default();
+        match character {
+            '#' if number > 0 && (old || is_shs(layer())) => return text.get(..place).unwrap_or(text),
+            '!' if !escaped => {
+                escaped = true;
+                continue;
+            }
+            ';' | '~' if !escaped => {
+                old = character == '~' && number == 0 && layer().contains(":@");
+                number = if character == '~' { number + 1 } else { 0 };
+                begin = place + 1;
+            }
+            _ => {}
         }
+        escaped = false;
     }
     text
+}
+
+/// Whether this is the beginning of a layer `shs:`, however it is written.
+fn is_shs(layer: &str) -> bool {
+    let mut characters = layer.chars().filter(|&character| character != '!');
+    "shs:".chars().all(|wanted| {
+        characters
+            .next()
+            .is_some_and(|found| found.eq_ignore_ascii_case(&wanted))
+    })
 }
 
 /// Collects a text that may hold a secret in one allocation: growing would leave copies behind.

@@ -3,7 +3,7 @@
 use crate::{Auth, BoxSocket, Endpoint, Error, Established, Layer, Transform};
 use async_trait::async_trait;
 use handfast_boxstream::tokio::BoxStream;
-use handfast_keys::{KeyPair, NetworkIdentifier, PublicKey};
+use handfast_keys::{KeyPair, NetworkIdentifier, PublicKey, StreamKey};
 use handfast_shs::{self as shs, tokio::Identity};
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -17,6 +17,7 @@ pub struct Shs {
     network: NetworkIdentifier,
     keys: KeyPair,
     deadline: Duration,
+    strict: bool,
     authenticate: Option<Arc<dyn Authenticate>>,
 }
 
@@ -28,6 +29,7 @@ impl Shs {
             network,
             keys,
             deadline: shs::tokio::DEADLINE,
+            strict: false,
             authenticate: None,
         }
     }
@@ -38,6 +40,19 @@ impl Shs {
     pub fn handshake_timeout(mut self, allowed: Duration) -> Self {
         self.deadline = allowed;
         self
+    }
+
+    /// Takes a stream that ends without a goodbye for one that was cut, whatever its last bytes are. By default a stream
+    /// may also end behind the goodbye of muxrpc, as JavaScript peers end theirs; so use this where something else travels.
+    #[must_use]
+    pub const fn strict(mut self) -> Self {
+        self.strict = true;
+        self
+    }
+
+    fn stream(&self, socket: BoxSocket, encrypt: StreamKey, decrypt: StreamKey) -> BoxSocket {
+        let stream = BoxStream::new(socket, encrypt, decrypt);
+        Box::new(if self.strict { stream.strict() } else { stream })
     }
 
     /// Asks before letting a client in.
@@ -83,7 +98,7 @@ impl Transform for Shs {
         };
         let outcome = shs::tokio::connect_within(self.deadline, &mut socket, &self.network, identity, &server).await?;
         Ok(Established {
-            socket: Box::new(BoxStream::new(socket, outcome.encrypt, outcome.decrypt)),
+            socket: self.stream(socket, outcome.encrypt, outcome.decrypt),
             peer: Some(outcome.peer),
             layer: Layer::shs(&outcome.peer),
             auth: Auth::Anonymous,
@@ -109,7 +124,7 @@ impl Transform for Shs {
         )
         .await?;
         Ok(Established {
-            socket: Box::new(BoxStream::new(socket, accepted.encrypt, accepted.decrypt)),
+            socket: self.stream(socket, accepted.encrypt, accepted.decrypt),
             peer: Some(accepted.peer),
             layer: Layer::shs(&accepted.peer),
             auth: accepted.auth,

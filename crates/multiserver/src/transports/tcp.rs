@@ -316,3 +316,83 @@ fn listen(address: SocketAddr) -> Result<TcpListener, Error> {
 fn lacks_ipv6(error: &io::Error) -> bool {
     !matches!(error.kind(), io::ErrorKind::AddrInUse | io::ErrorKind::PermissionDenied)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures_util::FutureExt as _;
+
+    fn place(reach: Reach) -> (Places, u16) {
+        let listener = listen((Ipv4Addr::UNSPECIFIED, 0).into()).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let places = Places {
+            listeners: vec![listener],
+            first: 0,
+            scope: Scopes::all(),
+            named: Vec::new(),
+            external: Vec::new(),
+            port,
+            v4_only: true,
+            reach,
+        };
+        (places, port)
+    }
+
+    #[tokio::test]
+    async fn nothing_waits_to_be_sent() {
+        let (mut places, port) = place(Reach::Public);
+        let (dialled, accepted) = tokio::join!(dial("localhost", port), places.accept());
+        assert!(dialled.unwrap().get_ref().nodelay().unwrap());
+        assert!(accepted.unwrap().0.get_ref().nodelay().unwrap());
+    }
+
+    #[tokio::test]
+    async fn what_arrives_from_beyond_the_scope_is_closed_unread() {
+        let beyond = [Scope::Local, Scope::Public]
+            .map(|scope| interfaces::hosts(scope, true))
+            .concat();
+        // A machine with nothing but loopback has no beyond.
+        let Some(beyond) = beyond.first() else { return };
+        let (mut places, port) = place(Reach::Device);
+        let mut stranger = TcpStream::connect((beyond.as_str(), port)).await.unwrap();
+        let mut end = [0; 1];
+        tokio::select! {
+            accepted = places.accept() => panic!("{accepted:?}"),
+            read = tokio::io::AsyncReadExt::read(&mut stranger, &mut end) => assert_eq!(read.unwrap_or(0), 0),
+        }
+        let _neighbour = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+        places.accept().await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_busy_listener_starves_no_other() {
+        let (mut places, busy) = place(Reach::Public);
+        let (other, quiet) = place(Reach::Public);
+        places.listeners.extend(other.listeners);
+        let mut waiting = Vec::new();
+        for port in [busy, busy, busy, quiet] {
+            waiting.push(TcpStream::connect(("127.0.0.1", port)).await.unwrap());
+        }
+        let mut ports = Vec::new();
+        for _ in 0..2 {
+            ports.push(places.accept().await.unwrap().0.get_ref().local_addr().unwrap().port());
+        }
+        ports.sort_unstable();
+        let mut both = [busy, quiet];
+        both.sort_unstable();
+        assert_eq!(ports, both);
+        assert!(places.accept().now_or_never().is_some());
+    }
+
+    #[test]
+    fn names_of_onion_services_are_known_in_every_spelling() {
+        assert!(is_onion("abc.onion") && is_onion("ABC.Onion."));
+        assert!(!is_onion("onion.example") && !is_onion("onion"));
+    }
+
+    #[test]
+    fn zones_stay_on_this_machine() {
+        assert_eq!(without_zone("fe80::1%eth0"), "fe80::1");
+        assert_eq!(without_zone("::1"), "::1");
+    }
+}

@@ -52,11 +52,16 @@ const METHODS: &[&str] = &[
 /// Who calls may call everything but the methods named `forbidden…`; `denied` is both allowed and denied, and the absent ones
 /// are allowed, so that it shows that they are absent.
 pub(super) fn permissions() -> Result<Permissions, Error> {
-    let allowed: Vec<String> = METHODS.iter().map(|name| format!("test.{name}")).collect();
+    let allowed: Vec<String> = allowed().collect();
     Permissions::all()
         .allow(["manifest"])?
         .allow(allowed.iter().map(String::as_str))?
         .deny(["test.denied"])
+}
+
+/// What who calls may call, but for `denied`.
+pub(super) fn allowed() -> impl Iterator<Item = String> {
+    METHODS.iter().map(|name| format!("test.{name}"))
 }
 
 /// What a caller serves, for the server's `callBack`.

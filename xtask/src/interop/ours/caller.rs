@@ -103,7 +103,8 @@ async fn within(case: impl Future<Output = Result<Value>>) -> Value {
     }
 }
 
-async fn call(peer: &Peer, case: &Call) -> Result<Value> {
+/// Plays one case.
+pub(super) async fn call(peer: &Peer, case: &Call) -> Result<Value> {
     let method: MethodName = case.method.parse()?;
     let args = serde_json::to_string(&case.args.iter().map(argument).collect::<Vec<_>>())?;
     match case.kind {
@@ -326,7 +327,8 @@ fn failure(error: &Error) -> Value {
     json!({ "name": name, "message": message })
 }
 
-fn body_summary(body: &Body) -> Value {
+/// A body in the form in which outcomes name it.
+pub(super) fn body_summary(body: &Body) -> Value {
     match (body.kind(), body.as_str()) {
         (BodyKind::String, Some(text)) => cases::text_summary(text),
         (BodyKind::Json, _) => match body.to_value::<Value>() {

@@ -2,11 +2,15 @@
 
 mod api;
 mod caller;
+mod cuttable;
 mod echo;
+mod node;
+mod plugins;
 mod server;
 
 pub(super) use caller::{Dial, play};
 pub(super) use echo::{Ending, Heard, Refuse, dial_echo, serve_echo};
+pub(super) use node::node;
 pub(super) use server::{Cut, Server};
 
 use handfast_keys::{KeyPair, NetworkIdentifier, PublicKey};

@@ -3,8 +3,11 @@
 mod calls;
 mod handshakes;
 mod misbehaviour;
+mod nodes;
 mod program;
 mod texts;
+
+pub(super) use nodes::parity;
 
 use super::cases::Verdict;
 use crate::shell;
@@ -43,6 +46,8 @@ pub(super) enum List {
     /// Peers that misbehave, as the suite shs1-test plays them.
     Misbehaviour,
     Calls,
+    /// Whole nodes.
+    Nodes,
     Texts,
     Program,
 }
@@ -56,6 +61,15 @@ pub(super) enum Direction {
     Both,
     /// The peer with itself: the cases are true of JavaScript, before they judge us.
     Reference,
+    /// Two peers of theirs: as much of a control.
+    Among,
+}
+
+impl Direction {
+    /// Whether none of the two is ours to prove.
+    pub(super) fn is_control(self) -> bool {
+        matches!(self, Self::Reference | Self::Among)
+    }
 }
 
 impl std::fmt::Display for Direction {
@@ -65,6 +79,7 @@ impl std::fmt::Display for Direction {
             Self::TheyCall => "they call us",
             Self::Both => "both ways",
             Self::Reference => "with itself",
+            Self::Among => "with each other",
         })
     }
 }
@@ -89,6 +104,7 @@ pub(super) async fn all(only: Option<&str>) -> Result<Vec<Suite>> {
     handshakes::add(&mut add)?;
     misbehaviour::add(&mut add)?;
     calls::add(&mut add)?;
+    nodes::add(&mut add)?;
     texts::add(&mut add)?;
     program::add(&mut add)?;
     Ok(suites)
@@ -138,7 +154,7 @@ fn identity(seed: &[u8; 32]) -> Result<KeyPair> {
     Ok(KeyPair::from_seed(seed)?)
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(super) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 

@@ -208,7 +208,7 @@ async fn serve() -> Result<Vec<Verdict>> {
         ("add", json!({ "value": 2.5 })),
         ("echo", json!({ "value": { "kia": ["ora", null] } })),
         ("fail", error("as asked")),
-        ("missing", error("no async:missing")),
+        ("missing", error("method:missing is not in list of allowed methods")),
         ("bytes", json!({ "buffer": true, "length": 70000 })),
         ("count", json!({ "items": [0, 1, 2, 3, 4] })),
         ("shout", json!({ "items": ["KIA", "ORA"] })),

@@ -1,8 +1,13 @@
 //! The command line.
 
-use crate::address::{Address, Listen};
+mod node;
+mod talk;
+
+pub(crate) use node::{Completions, Config, Connect, Disconnect, Man, Manifest, Peers, Perms, Start, Status};
+pub(crate) use talk::{Call, Pipe, Target};
+
 use clap::{Parser, Subcommand, ValueEnum};
-use handfast_keys::{NetworkIdentifier, PublicKey};
+use handfast_keys::NetworkIdentifier;
 use handfast_mux::CallType;
 use std::path::PathBuf;
 
@@ -17,11 +22,12 @@ use std::path::PathBuf;
     version,
     max_term_width = 100,
     after_help = "Exit codes: 0 success, 1 the peer answered \
-    with an error or a file failed, 2 usage, 3 the peer was not reached or the connection broke.\n\nTry: handfast demo"
+    with an error or a file failed, 2 usage, 3 the peer or the own node was not reached, or the connection \
+    broke.\n\nTry: handfast demo"
 )]
 pub(crate) struct Args {
     /// Where everything of a node lives [default: handfast in the platform's data directory]
-    #[arg(long, global = true, env = "HANDFAST_DIR", value_name = "DIR")]
+    #[arg(long, global = true, env = "HANDFAST_DIR", value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
     pub(crate) dir: Option<PathBuf>,
 
     /// Say more about what happens, on stderr; -vv and -vvv say more still (HANDFAST_LOG sets filters)
@@ -38,60 +44,34 @@ pub(crate) enum Command {
     Init,
     /// Print the identity's public id
     Id,
-    Serve(Serve),
+    Start(Start),
+    /// Run a node with example methods: the same as start --example
+    Serve(Start),
+    Config(Config),
+    Status(Status),
+    Peers(Peers),
+    Connect(Connect),
+    Disconnect(Disconnect),
+    Manifest(Manifest),
+    Perms(Perms),
     Call(Call),
     Pipe(Pipe),
     /// See two nodes on this machine meet, talk, and turn a stranger away
     Demo,
+    Completions(Completions),
+    Man(Man),
 }
 
-/// Serve example methods of every kind to whoever shakes hands.
-///
-/// Prints a line `listening ADDRESS` for each address once it is bound. Ctrl-C closes all connections gracefully; a
-/// second one ends the program at once.
 #[derive(Debug, Parser)]
-#[command(after_help = "Example:\n  handfast serve --listen net:127.0.0.1:8008\n  handfast call ADDRESS whoami")]
-pub(crate) struct Serve {
-    /// Where to listen, net:HOST:PORT; port 0 takes a free one. May be given several times
-    #[arg(long, value_name = "ADDRESS", default_value = "net:127.0.0.1:8008")]
-    pub(crate) listen: Vec<Listen>,
-
-    #[command(flatten)]
-    pub(crate) network: Network,
+pub(crate) struct Network {
+    /// The network identifier, 32 bytes in base64 [default: that of config.toml, else the main SSB network]
+    #[arg(long, value_name = "BASE64", env = "HANDFAST_NETWORK", hide_env_values = true)]
+    pub(crate) network: Option<NetworkIdentifier>,
 }
 
-/// Call a method of a peer and print what it answers, one JSON value a line.
-///
-/// The kind of the method is asked of the peer's manifest unless --type tells it. A sink and a duplex read their items
-/// from stdin, one JSON value a line.
+/// As whom to dial.
 #[derive(Debug, Parser)]
-#[command(
-    after_help = "Examples:\n  handfast call ADDRESS manifest\n  handfast call ADDRESS echo '\"kia ora\"'\n  \
-    handfast call ADDRESS count 5\n  printf '\"a\"\\n\"b\"\\n' | handfast call ADDRESS shout"
-)]
-pub(crate) struct Call {
-    /// The peer, net:HOST:PORT~shs:KEY
-    pub(crate) address: Address,
-
-    /// The method, with dots between its parts, such as gossip.ping
-    pub(crate) method: String,
-
-    /// The arguments, each a JSON value: 5, '"text"', '{"live":true}'
-    #[arg(value_name = "JSON", allow_negative_numbers = true)]
-    pub(crate) arguments: Vec<String>,
-
-    /// The kind of the method, if it is known
-    #[arg(long = "type", value_name = "KIND")]
-    pub(crate) kind: Option<Kind>,
-
-    /// Stop after this many items of a source or duplex
-    #[arg(long, value_name = "N")]
-    pub(crate) take: Option<u64>,
-
-    /// Write buffers and texts as they are, with nothing between them, instead of JSON lines
-    #[arg(long)]
-    pub(crate) raw: bool,
-
+pub(crate) struct As {
     /// Come as the identity of this seed (32 bytes in base64), as an invite gives it
     #[arg(long, value_name = "BASE64", env = "HANDFAST_SEED", hide_env_values = true)]
     pub(crate) seed: Option<Seed>,
@@ -99,60 +79,13 @@ pub(crate) struct Call {
     /// Come as a new identity that is used once
     #[arg(long, conflicts_with = "seed")]
     pub(crate) anonymous: bool,
-
-    #[command(flatten)]
-    pub(crate) network: Network,
-}
-
-/// Connect stdin and stdout to a peer: an authenticated, encrypted netcat.
-///
-/// One side listens and prints its address on stderr, the other one dials it. The end of stdin ends that direction; the
-/// command ends when both directions have. A connection that was cut is an error, never a silent end.
-#[derive(Debug, Parser)]
-#[command(after_help = "Example:\n  handfast pipe --listen net:127.0.0.1:9000 > copy\n  handfast pipe ADDRESS < file")]
-pub(crate) struct Pipe {
-    /// The peer to dial, net:HOST:PORT~shs:KEY
-    #[arg(required_unless_present = "listen", conflicts_with = "listen")]
-    pub(crate) address: Option<Address>,
-
-    /// Wait here for one peer instead, net:HOST:PORT
-    #[arg(long, value_name = "ADDRESS")]
-    pub(crate) listen: Option<Listen>,
-
-    /// When listening, let in only this peer (@….ed25519). May be given several times
-    #[arg(long, value_name = "ID", requires = "listen")]
-    pub(crate) allow: Vec<PublicKey>,
-
-    /// When dialling, come as the identity of this seed (32 bytes in base64)
-    #[arg(
-        long,
-        value_name = "BASE64",
-        env = "HANDFAST_SEED",
-        hide_env_values = true,
-        conflicts_with = "listen"
-    )]
-    pub(crate) seed: Option<Seed>,
-
-    /// When dialling, come as a new identity that is used once
-    #[arg(long, conflicts_with_all = ["seed", "listen"])]
-    pub(crate) anonymous: bool,
-
-    #[command(flatten)]
-    pub(crate) network: Network,
 }
 
 #[derive(Debug, Parser)]
-pub(crate) struct Network {
-    /// The network identifier, 32 bytes in base64 [default: the main SSB network]
-    #[arg(
-        long,
-        value_name = "BASE64",
-        env = "HANDFAST_NETWORK",
-        hide_env_values = true,
-        default_value_t,
-        hide_default_value = true
-    )]
-    pub(crate) network: NetworkIdentifier,
+pub(crate) struct Json {
+    /// Print JSON, one value a line
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// A 32-byte seed, masked in `Debug`.

@@ -1,0 +1,74 @@
+//! `handfast start` and `handfast serve`: a node, until it is told to end.
+
+use crate::{args, config, example_api, exit::Failure, home::Home, listen::Listen, out, signals::Stop};
+use handfast_multiserver::{self as multiserver, Address, Endpoint, Incoming, Scope, raise_open_files};
+use handfast_stack::{Control, Error, Stack};
+
+/// Runs a node; `example` says whether it has the example methods even if that is not asked for.
+pub(crate) async fn run(home: &Home, options: args::Start, example: bool) -> Result<(), Failure> {
+    raise_open_files();
+    let settings = config::load(home, options.config.as_deref())?;
+    let network = options.network.network.unwrap_or(settings.network);
+    let identity = home.identity()?;
+    let mut stack = Stack::new(network).plugin(Control);
+    if example || options.example {
+        stack = stack.plugin(example_api::plugin(*identity.public()));
+    }
+
+    let mut config = settings.config();
+    config.global.path = Some(home.dir().to_owned());
+    let connections = config.global.connections.get_or_insert_default();
+    if !options.listen.is_empty() {
+        connections.incoming = Listen::incoming(&options.listen, "noauth");
+    }
+    if cfg!(unix) {
+        let sockets = connections.incoming.entry("unix".into()).or_default();
+        // Wherever the configuration has this place already, it shall be the owner's.
+        sockets.retain(|place| place.path.as_deref() != Some(home.dir()));
+        sockets.push(owners_socket(home));
+    }
+
+    let mut stop = Stop::new()?;
+    let node = stack.identity(identity).start(config).await.map_err(failed)?;
+    for address in node.listening().iter().filter(|address| !is_owners(address, home)) {
+        out::line(format_args!("listening {address}")).map_err(Failure::local)?;
+    }
+    tokio::select! {
+        () = stop.wait() => {}
+        () = node.closing() => {}
+    }
+    eprintln!("closing; Ctrl-C again ends at once");
+    tokio::select! {
+        () = node.close() => {}
+        () = stop.wait() => {}
+    }
+    Ok(())
+}
+
+/// Where the other commands reach the node.
+fn owners_socket(home: &Home) -> Incoming {
+    Incoming {
+        scope: Scope::Device.into(),
+        transform: "noauth".into(),
+        path: Some(home.dir().to_owned()),
+        ..Incoming::default()
+    }
+}
+
+/// Whether this is the owner's socket, which is nobody else's to know.
+fn is_owners(address: &Address, home: &Home) -> bool {
+    let socket = home.socket();
+    let leads_there =
+        |endpoint: &Endpoint| matches!(endpoint, Endpoint::Unix { path } if socket.as_os_str() == path.as_str());
+    address.alternatives().iter().all(|way| leads_there(&way.endpoint))
+}
+
+fn failed(error: Error) -> Failure {
+    use multiserver::Error::{CannotListen, Misconfigured, UnknownName};
+    match error {
+        Error::Config { .. } | Error::Listen(UnknownName { .. } | Misconfigured { .. } | CannotListen { .. }) => {
+            Failure::usage(error)
+        }
+        error => Failure::local(error),
+    }
+}
