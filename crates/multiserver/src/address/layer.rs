@@ -25,6 +25,8 @@ pub struct Layer {
     name: String,
     parts: Vec<String>,
     secrets: Vec<Zeroizing<String>>,
+    /// The key of `shs:KEY`, if it has been checked: that takes as long as half a signature check, and dialling asks often.
+    key: Option<PublicKey>,
 }
 
 impl Layer {
@@ -45,6 +47,7 @@ impl Layer {
             name: "shs".to_owned(),
             parts: vec![key.to_base64()],
             secrets: Vec::new(),
+            key: Some(*key),
         }
     }
 
@@ -63,6 +66,7 @@ impl Layer {
             name: "noauth".to_owned(),
             parts: Vec::new(),
             secrets: Vec::new(),
+            key: None,
         }
     }
 
@@ -86,6 +90,7 @@ impl Layer {
             name,
             parts: parts.iter().map(|part| String::clone(part)).collect(),
             secrets,
+            key: None,
         })
     }
 
@@ -124,6 +129,7 @@ impl Layer {
             name: self.name.clone(),
             parts: self.parts.clone(),
             secrets: Vec::new(),
+            key: self.key,
         }
     }
 
@@ -136,6 +142,9 @@ impl Layer {
     }
 
     fn read_key(&self) -> Result<PublicKey, Malformed> {
+        if let Some(key) = self.key {
+            return Ok(key);
+        }
         if self.name != "shs" {
             return Err(Malformed::key(format!("{} holds no key", self.name)));
         }
