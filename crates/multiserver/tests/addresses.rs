@@ -110,6 +110,21 @@ fn an_error_says_which_part_is_wrong_and_what_it_should_look_like() {
 }
 
 #[test]
+fn the_old_form_is_read_with_the_bare_key_too() {
+    let today = format!("net:h.example:8008~shs:{KEY}");
+    for old in [
+        format!("h.example:8008:@{KEY}.ed25519"),
+        format!("h.example:8008:@{KEY}"),
+        format!("h.example:8008:{KEY}"),
+        format!("h.example:8008:{}", KEY.trim_end_matches('=')),
+    ] {
+        assert_eq!(address(&old).to_string(), today, "{old}");
+    }
+    // What begins like an address of today is one, and lacks something.
+    assert!(error(&format!("net:8008:{KEY}")).contains("port"));
+}
+
+#[test]
 fn one_alternative_alone_is_read_strictly() {
     let good = format!("net:h.example:1~shs:{KEY}");
     let bad = format!("net:h.example:x~shs:{KEY}");

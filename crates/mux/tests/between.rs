@@ -70,6 +70,37 @@ async fn a_nested_router_serves_under_its_path_and_its_handlers_see_the_whole_na
 }
 
 #[tokio::test]
+async fn a_handler_by_itself_answers_calls_of_its_kind_by_any_name() {
+    let router = Router::new()
+        .call("sum", |_cx, (a, b): (i64, i64)| async move { Ok(a + b) })
+        .source("deep.count", |_cx, n: u64| stream::iter((0..n).map(Ok)));
+    let handlers = router.handlers();
+    let names: Vec<_> = handlers
+        .iter()
+        .map(|(name, kind, _)| (name.to_string(), *kind))
+        .collect();
+    assert_eq!(
+        names,
+        [
+            ("sum".to_owned(), CallType::Async),
+            ("deep.count".to_owned(), CallType::Source)
+        ],
+        "those that were added, in their order, without the manifest"
+    );
+    let [(_, _, sum), (_, _, count)] = handlers.as_slice() else {
+        panic!("two handlers")
+    };
+    let three = answer(sum.call(detached("another.name", "[1,2]"))).await.unwrap();
+    assert_eq!(three.to_value::<i64>().unwrap(), 3);
+    let refused = answer(count.call(detached("deep.count", "[2]"))).await.unwrap_err();
+    assert_eq!(refused.message(), "no async:deep,count");
+    let refused = sum.source(detached("sum", "[1,2]")).map(drop).unwrap_err();
+    assert_eq!(refused.message(), "no source:sum");
+    let items: Vec<Body> = count.source(detached("x", "[2]")).unwrap().try_collect().await.unwrap();
+    assert_eq!(items, [Body::from_value(&0).unwrap(), Body::from_value(&1).unwrap()]);
+}
+
+#[tokio::test]
 async fn a_call_that_no_connection_carries_reaches_handlers() {
     let router = api().call("ask", |cx, ()| async move {
         Ok(cx.remote().call::<u64>("secret", ()).await?)

@@ -9,17 +9,20 @@
 //! others, once, several times or not at all, and answers what it likes: `next` is only what would have happened. All calls
 //! pass: those of peers, whose permissions are checked before, and those of the node itself.
 
+use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::{FutureExt, StreamExt, future};
-use handfast_mux::tokio::{Answer, Consumption, Context, Incoming, Items, Router, Service};
+use handfast_mux::tokio::{Answer, Consumption, Context, Incoming, Items, Service};
 use handfast_mux::{Body, CallType, RemoteError, args_to_json};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use futures_util::Stream;
+
+use crate::registry::Method;
 
 /// What stands around a method. Closures become hooks with [`call`], [`source`], [`sink`] and [`duplex`], which the methods
 /// `hook`, `hook_source`, `hook_sink` and `hook_duplex` of a node use; this trait is for a hook that takes several kinds.
@@ -66,8 +69,7 @@ pub trait Hook: Send + Sync + 'static {
 #[derive(Clone)]
 pub struct Next {
     cx: Context,
-    method: Router,
-    hooks: Arc<[Arc<dyn Hook>]>,
+    method: Arc<Method>,
     /// How many of the hooks are still to come, the last one of these first.
     left: usize,
 }
@@ -75,16 +77,15 @@ pub struct Next {
 /// What comes next.
 enum Step {
     Hook(Arc<dyn Hook>, Next),
-    Method(Router, Context),
+    Method(Arc<Method>, Context),
 }
 
 impl Next {
-    pub(crate) fn new(cx: Context, method: Router, hooks: Arc<[Arc<dyn Hook>]>) -> Self {
+    pub(crate) fn new(cx: Context, method: Arc<Method>) -> Self {
         Self {
             cx,
+            left: method.hooks.len(),
             method,
-            left: hooks.len(),
-            hooks,
         }
     }
 
@@ -127,7 +128,7 @@ impl Next {
     pub fn answer(self) -> Answer {
         match self.step() {
             Step::Hook(hook, next) => hook.call(next),
-            Step::Method(router, cx) => Service::call(&router, cx),
+            Step::Method(method, cx) => method.handler.call(cx),
         }
     }
 
@@ -138,7 +139,7 @@ impl Next {
     pub fn source(self) -> Result<Items, RemoteError> {
         match self.step() {
             Step::Hook(hook, next) => hook.source(next),
-            Step::Method(router, cx) => Service::source(&router, cx),
+            Step::Method(method, cx) => method.handler.source(cx),
         }
     }
 
@@ -154,7 +155,7 @@ impl Next {
     pub fn sink(self, items: Incoming) -> Consumption {
         let started = match self.step() {
             Step::Hook(hook, next) => hook.sink(next, items),
-            Step::Method(router, cx) => Service::sink(&router, cx, items),
+            Step::Method(method, cx) => method.handler.sink(cx, items),
         };
         started.unwrap_or_else(|error| future::ready(Err(error)).boxed())
     }
@@ -166,7 +167,7 @@ impl Next {
     pub fn duplex(self, items: Incoming) -> Result<Items, RemoteError> {
         match self.step() {
             Step::Hook(hook, next) => hook.duplex(next, items),
-            Step::Method(router, cx) => Service::duplex(&router, cx, items),
+            Step::Method(method, cx) => method.handler.duplex(cx, items),
         }
     }
 
@@ -185,7 +186,7 @@ impl Next {
 
     fn step(mut self) -> Step {
         let next = self.left.checked_sub(1);
-        match next.and_then(|next| Some((next, self.hooks.get(next)?.clone()))) {
+        match next.and_then(|next| Some((next, self.method.hooks.get(next)?.clone()))) {
             Some((next, hook)) => {
                 self.left = next;
                 Step::Hook(hook, self)
@@ -222,17 +223,25 @@ enum Closure {
 pub fn call<A, R, F, Fut>(hook: F) -> Arc<dyn Hook>
 where
     A: DeserializeOwned,
-    R: Serialize,
+    R: Serialize + 'static,
     F: Fn(Next, A) -> Fut + Send + Sync + 'static,
     Fut: Future<Output = Result<R, RemoteError>> + Send + 'static,
 {
     Arc::new(Closure::Call(Box::new(move |next| match next.cx.args() {
         Ok(args) => {
             let work = hook(next, args);
-            Answer::Later(work.map(|result| Ok(Body::from_value(&result?)?)).boxed())
+            Answer::Later(work.map(|result| to_body(&result?)).boxed())
         }
         Err(error) => Answer::Ready(Err(error)),
     })))
+}
+
+/// The body for what a hook answers. What the next one has answered is a body already, and is not read and printed again.
+fn to_body<R: Serialize + 'static>(value: &R) -> Result<Body, RemoteError> {
+    match (value as &dyn Any).downcast_ref::<Body>() {
+        Some(body) => Ok(body.clone()),
+        None => Ok(Body::from_value(value)?),
+    }
 }
 
 /// A hook for sources from a closure, which takes the arguments by type and returns the items: a stream that is usually made

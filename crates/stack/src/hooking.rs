@@ -34,7 +34,7 @@ impl Stack {
     pub fn hook<A, R, F, Fut>(self, method: &str, hook: F) -> Self
     where
         A: DeserializeOwned,
-        R: Serialize,
+        R: Serialize + 'static,
         F: Fn(Next, A) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<R, RemoteError>> + Send + 'static,
     {
@@ -91,7 +91,7 @@ impl NodeHandle {
     pub fn hook<A, R, F, Fut>(&self, method: &str, hook: F) -> Result<(), Error>
     where
         A: DeserializeOwned,
-        R: Serialize,
+        R: Serialize + 'static,
         F: Fn(Next, A) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<R, RemoteError>> + Send + 'static,
     {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use handfast_mux::tokio::{Answer, Consumption, Context, Incoming, Items, Router, Service, no_such_method};
+use handfast_mux::tokio::{Answer, Consumption, Context, Handler, Incoming, Items, Router, Service, no_such_method};
 use handfast_mux::{CallType, Manifest, MethodName, RemoteError};
 
 use crate::Error;
@@ -31,13 +31,14 @@ struct State {
     complete: bool,
 }
 
-struct Method {
+/// A method with its hooks. Calls that run keep the hooks with which they began.
+#[derive(Clone)]
+pub(crate) struct Method {
     kind: CallType,
     plugin: Arc<str>,
-    /// All methods of the plugin, under their full names.
-    router: Router,
+    pub(crate) handler: Handler,
     /// The last one is the outermost.
-    hooks: RwLock<Arc<[Arc<dyn Hook>]>>,
+    pub(crate) hooks: Vec<Arc<dyn Hook>>,
 }
 
 impl Registry {
@@ -52,11 +53,11 @@ impl Registry {
     /// [`Error::DuplicateMethod`], and [`Error::NoSuchMethod`] for a hook of another kind; nothing has been added then.
     pub(crate) fn add(&self, place: usize, plugin: &str, methods: Router) -> Result<(), Error> {
         let router = Router::new().without_manifest().nest(plugin, methods);
-        let names = router.manifest().methods();
+        let methods = router.handlers();
         let plugin: Arc<str> = plugin.into();
         let mut state = self.write();
-        let mut new = Vec::with_capacity(names.len());
-        for (name, kind) in &names {
+        let mut new = Vec::with_capacity(methods.len());
+        for (name, kind, handler) in &methods {
             if let Some(first) = state.at(name) {
                 return Err(Error::DuplicateMethod {
                     method: name.clone(),
@@ -69,15 +70,16 @@ impl Registry {
             let method = Method {
                 kind: *kind,
                 plugin: plugin.clone(),
-                router: router.clone(),
-                hooks: RwLock::new(hooks.collect::<Result<_, _>>()?),
+                handler: handler.clone(),
+                hooks: hooks.collect::<Result<_, _>>()?,
             };
             new.push((name.clone(), Arc::new(method)));
         }
         state.methods.extend(new);
         state
             .waiting
-            .retain(|(method, _)| !names.iter().any(|(name, _)| name == method));
+            .retain(|(method, _)| !methods.iter().any(|(name, ..)| name == method));
+        let names = methods.into_iter().map(|(name, kind, _)| (name, kind));
         state.plugins.entry(place).or_default().extend(names);
         Ok(())
     }
@@ -93,12 +95,11 @@ impl Registry {
             kind: None,
         };
         let name: MethodName = method.parse().map_err(|_| missing())?;
-        let mut state = self.write();
-        match state.methods.get(&name) {
+        let state = &mut *self.write();
+        match state.methods.get_mut(&name) {
             Some(method) => {
                 fitting(&name, method.kind, &hook)?;
-                let mut hooks = method.hooks.write().unwrap_or_else(PoisonError::into_inner);
-                *hooks = hooks.iter().cloned().chain([hook]).collect();
+                Arc::make_mut(method).hooks.push(hook);
             }
             None if state.complete => return Err(missing()),
             None => state.waiting.push((name, hook)),
@@ -147,8 +148,7 @@ impl Registry {
         let (name, kind) = (cx.method(), cx.kind());
         let method = self.find(name).filter(|method| takes(method.kind, kind));
         let method = method.ok_or_else(|| no_such_method(kind, name))?;
-        let hooks = method.hooks.read().unwrap_or_else(PoisonError::into_inner).clone();
-        Ok(Next::new(cx, method.router.clone(), hooks))
+        Ok(Next::new(cx, method))
     }
 
     fn find(&self, name: &MethodName) -> Option<Arc<Method>> {

@@ -22,6 +22,8 @@ pub struct Layer {
     name: String,
     parts: Vec<String>,
     secrets: Vec<Zeroizing<String>>,
+    /// The key of `shs:KEY`, if it has been checked: that takes as long as half a signature check, and dialling asks often.
+    key: Option<PublicKey>,
 }
 
 impl Layer {
@@ -42,6 +44,7 @@ impl Layer {
             name: "shs".to_owned(),
             parts: vec![key.to_base64()],
             secrets: Vec::new(),
+            key: Some(*key),
         }
     }
 
@@ -60,6 +63,7 @@ impl Layer {
             name: "noauth".to_owned(),
             parts: Vec::new(),
             secrets: Vec::new(),
+            key: None,
         }
     }
 
@@ -80,6 +84,7 @@ impl Layer {
             name,
             parts: parts.iter().map(|part| String::clone(part)).collect(),
             secrets,
+            key: None,
         })
     }
 
@@ -118,6 +123,7 @@ impl Layer {
             name: self.name.clone(),
             parts: self.parts.clone(),
             secrets: Vec::new(),
+            key: self.key,
         }
     }
 
@@ -130,6 +136,9 @@ impl Layer {
     }
 
     fn read_key(&self) -> Result<PublicKey, Malformed> {
+        if let Some(key) = self.key {
+            return Ok(key);
+        }
         if self.name != "shs" {
             return Err(Malformed::key(format!("{} holds no key", self.name)));
         }

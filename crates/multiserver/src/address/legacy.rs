@@ -1,4 +1,5 @@
-//! The forms that addresses had before multiserver: `host:port:@KEY.ed25519` and, as an invite, `host:port:@KEY~SEED`.
+//! The forms that addresses had before multiserver: `host:port:@KEY.ed25519`, the same with the bare key, and, as an invite,
+//! `host:port:@KEY~SEED`.
 
 use super::{
     Alternative, base64,
@@ -27,7 +28,7 @@ pub(super) fn parse(text: &str) -> Option<Result<Alternative, Malformed>> {
     let (port, host) = place.split_last()?;
     let host = host.iter().map(|word| word.as_str()).collect::<Vec<_>>().join(":");
     // What begins with an @ is a key; behind it there is nothing, or the bare seed, which no name of a transform can be.
-    if !key.starts_with('@') || place.len() < 2 || !is_host(&host) {
+    if !(key.starts_with('@') || is_bare_key(key, port, &host)) || place.len() < 2 || !is_host(&host) {
         return None;
     }
     // If it begins like no address of today, it can be nothing else, and its errors are worth telling.
@@ -55,6 +56,15 @@ pub(super) fn parse(text: &str) -> Option<Result<Alternative, Malformed>> {
         Err(_) if !surely => None,
         built => Some(built),
     }
+}
+
+/// Whether this is a key without its @: 32 bytes in base64 behind a port, and in front of it nothing that begins an address
+/// of today.
+fn is_bare_key(key: &str, port: &str, host: &str) -> bool {
+    let today = ["net", "onion", "tunnel", "unix"]
+        .iter()
+        .any(|known| host.eq_ignore_ascii_case(known));
+    !today && (43..=44).contains(&key.len()) && base64::decode(key).is_ok() && number::port(port).is_ok()
 }
 
 /// Whether a host may be what stands in front of the port of an old address. With a colon in it, it has to be an IPv6 address

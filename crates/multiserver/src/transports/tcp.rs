@@ -25,9 +25,14 @@ const BACKLOG: i32 = 1024;
 ///
 /// JavaScript peers write one frame as several small segments and do not switch off Nagle's algorithm, so their second
 /// segment waits for our acknowledgement of the first, which the system delays by 40 ms. Linux forgets the wish for
-/// quick acknowledgements, so it is renewed with each read. Elsewhere this is a plain socket without Nagle's algorithm.
+/// quick acknowledgements, so it is renewed whenever everything is read that has come: then the peer may wait for us. Elsewhere
+/// this is a plain socket without Nagle's algorithm.
 #[derive(Debug)]
-pub struct NetSocket(TcpStream);
+pub struct NetSocket {
+    tcp: TcpStream,
+    /// Whether something was read since quick acknowledgements were asked for.
+    has_read: bool,
+}
 
 impl NetSocket {
     /// Tunes a connected socket.
@@ -36,7 +41,7 @@ impl NetSocket {
     /// What the system says, usually that the connection is gone already.
     pub fn new(tcp: TcpStream) -> io::Result<Self> {
         tcp.set_nodelay(true)?;
-        let socket = Self(tcp);
+        let socket = Self { tcp, has_read: false };
         socket.acknowledge_quickly();
         Ok(socket)
     }
@@ -44,20 +49,21 @@ impl NetSocket {
     /// The socket within.
     #[must_use]
     pub const fn get_ref(&self) -> &TcpStream {
-        &self.0
+        &self.tcp
     }
 
     fn acknowledge_quickly(&self) {
         // Failure costs speed, nothing else.
         #[cfg(target_os = "linux")]
-        let _ = self.0.set_quickack(true);
+        let _ = self.tcp.set_quickack(true);
     }
 }
 
 impl AsyncRead for NetSocket {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let read = Pin::new(&mut self.0).poll_read(cx, buf);
-        if read.is_ready() {
+        let read = Pin::new(&mut self.tcp).poll_read(cx, buf);
+        // Not with each read: it makes the system send an acknowledgement, and there may be much to read.
+        if std::mem::replace(&mut self.has_read, read.is_ready()) && read.is_pending() {
             self.acknowledge_quickly();
         }
         read
@@ -66,7 +72,7 @@ impl AsyncRead for NetSocket {
 
 impl AsyncWrite for NetSocket {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_write(cx, buf)
+        Pin::new(&mut self.tcp).poll_write(cx, buf)
     }
 
     fn poll_write_vectored(
@@ -74,19 +80,19 @@ impl AsyncWrite for NetSocket {
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_write_vectored(cx, bufs)
+        Pin::new(&mut self.tcp).poll_write_vectored(cx, bufs)
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.0.is_write_vectored()
+        self.tcp.is_write_vectored()
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_flush(cx)
+        Pin::new(&mut self.tcp).poll_flush(cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_shutdown(cx)
+        Pin::new(&mut self.tcp).poll_shutdown(cx)
     }
 }
 

@@ -10,8 +10,9 @@ use futures_util::{FutureExt, StreamExt, TryStreamExt, future};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::handler::On;
 use super::service::{Consumption, Items, no_such_method};
-use super::{Answer, Context, Incoming, Service};
+use super::{Answer, Context, Handler, Incoming, Service};
 use crate::{Body, CallType, Manifest, MethodName, RemoteError};
 
 /// Methods by name, each a closure. Cheap to clone: one router serves any number of connections.
@@ -56,19 +57,6 @@ struct Inner {
     without_manifest: bool,
 }
 
-type CallHandler = dyn Fn(Context) -> Answer + Send + Sync;
-type SourceHandler = dyn Fn(Context) -> Result<Items, RemoteError> + Send + Sync;
-type SinkHandler = dyn Fn(Context, Incoming) -> Result<Consumption, RemoteError> + Send + Sync;
-type DuplexHandler = dyn Fn(Context, Incoming) -> Result<Items, RemoteError> + Send + Sync;
-
-#[derive(Clone)]
-enum Handler {
-    Call(Arc<CallHandler>),
-    Source(Arc<SourceHandler>),
-    Sink(Arc<SinkHandler>),
-    Duplex(Arc<DuplexHandler>),
-}
-
 impl Router {
     /// A router without methods of its own.
     pub fn new() -> Self {
@@ -90,7 +78,7 @@ impl Router {
         self.add(
             name,
             CallType::Sync,
-            Handler::Call(Arc::new(move |cx| Answer::Ready(answer(cx)))),
+            On::Call(Arc::new(move |cx| Answer::Ready(answer(cx)))),
         )
     }
 
@@ -110,7 +98,7 @@ impl Router {
             }
             Err(error) => Answer::Ready(Err(error)),
         };
-        self.add(name, CallType::Async, Handler::Call(Arc::new(answer)))
+        self.add(name, CallType::Async, On::Call(Arc::new(answer)))
     }
 
     /// Adds a method that sends items: a stream. It is polled only while there is room to send.
@@ -126,7 +114,7 @@ impl Router {
             let args = cx.args()?;
             Ok(bodies(handler(cx, args)))
         };
-        self.add(name, CallType::Source, Handler::Source(Arc::new(start)))
+        self.add(name, CallType::Source, On::Source(Arc::new(start)))
     }
 
     /// Adds a method that takes items. Its result ends the stream: the caller learns of an error.
@@ -138,7 +126,7 @@ impl Router {
         Fut: Future<Output = Result<(), RemoteError>> + Send + 'static,
     {
         let start = move |cx: Context, items: Incoming| Ok(handler(cx, items.typed()).boxed());
-        self.add(name, CallType::Sink, Handler::Sink(Arc::new(start)))
+        self.add(name, CallType::Sink, On::Sink(Arc::new(start)))
     }
 
     /// Adds a method that takes items and sends items.
@@ -154,7 +142,7 @@ impl Router {
         S: Stream<Item = Result<T, RemoteError>> + Send + 'static,
     {
         let start = move |cx: Context, items: Incoming| Ok(bodies(handler(cx, items.typed())));
-        self.add(name, CallType::Duplex, Handler::Duplex(Arc::new(start)))
+        self.add(name, CallType::Duplex, On::Duplex(Arc::new(start)))
     }
 
     /// [`sync`](Self::sync) with the arguments as the text of a JSON array and the answer as a body.
@@ -167,7 +155,7 @@ impl Router {
             let args = cx.raw_args().clone();
             Answer::Ready(handler(cx, args))
         };
-        self.add(name, CallType::Sync, Handler::Call(Arc::new(answer)))
+        self.add(name, CallType::Sync, On::Call(Arc::new(answer)))
     }
 
     /// [`call`](Self::call) with the arguments as the text of a JSON array and the answer as a body.
@@ -181,7 +169,7 @@ impl Router {
             let args = cx.raw_args().clone();
             Answer::Later(handler(cx, args).boxed())
         };
-        self.add(name, CallType::Async, Handler::Call(Arc::new(answer)))
+        self.add(name, CallType::Async, On::Call(Arc::new(answer)))
     }
 
     /// [`source`](Self::source) with the arguments as the text of a JSON array and items as bodies.
@@ -195,7 +183,7 @@ impl Router {
             let args = cx.raw_args().clone();
             Ok(handler(cx, args).boxed())
         };
-        self.add(name, CallType::Source, Handler::Source(Arc::new(start)))
+        self.add(name, CallType::Source, On::Source(Arc::new(start)))
     }
 
     /// [`sink`](Self::sink) with items as bodies.
@@ -206,7 +194,7 @@ impl Router {
         Fut: Future<Output = Result<(), RemoteError>> + Send + 'static,
     {
         let start = move |cx: Context, items: Incoming| Ok(handler(cx, items).boxed());
-        self.add(name, CallType::Sink, Handler::Sink(Arc::new(start)))
+        self.add(name, CallType::Sink, On::Sink(Arc::new(start)))
     }
 
     /// [`duplex`](Self::duplex) with items as bodies.
@@ -217,7 +205,7 @@ impl Router {
         S: Stream<Item = Result<Body, RemoteError>> + Send + 'static,
     {
         let start = move |cx: Context, items: Incoming| Ok(handler(cx, items).boxed());
-        self.add(name, CallType::Duplex, Handler::Duplex(Arc::new(start)))
+        self.add(name, CallType::Duplex, On::Duplex(Arc::new(start)))
     }
 
     /// Adds all methods of another router; where both have a method of one name, the other's is kept. Whether the method
@@ -240,14 +228,20 @@ impl Router {
     /// ```
     #[must_use]
     pub fn nest(mut self, prefix: &str, other: Self) -> Self {
-        for (name, kind) in other.inner.manifest.methods() {
-            if let Some(handler) = other.inner.methods.get(&name) {
-                let path = prefix.split('.').filter(|_| !prefix.is_empty());
-                let name = MethodName::from_parts(path.chain(name.parts()).map(Box::from).collect());
-                self = self.insert(name, kind, handler.clone());
-            }
+        for (name, kind, handler) in other.handlers() {
+            let path = prefix.split('.').filter(|_| !prefix.is_empty());
+            let name = MethodName::from_parts(path.chain(name.parts()).map(Box::from).collect());
+            self = self.insert(name, kind, handler);
         }
         self
+    }
+
+    /// The methods that were added, one by one, in their order: for what serves them from a table of its own.
+    pub fn handlers(&self) -> Vec<(MethodName, CallType, Handler)> {
+        let methods = self.inner.manifest.methods().into_iter();
+        let with_handler = |(name, kind)| Some((self.inner.methods.get(&name)?.clone(), name, kind));
+        let handlers = methods.filter_map(with_handler);
+        handlers.map(|(handler, name, kind)| (name, kind, handler)).collect()
     }
 
     /// Whether there is such a method, `manifest` included if it is served.
@@ -272,10 +266,10 @@ impl Router {
         manifest
     }
 
-    fn add(self, name: &str, kind: CallType, handler: Handler) -> Self {
+    fn add(self, name: &str, kind: CallType, on: On) -> Self {
         // An empty part names a method that a peer can call all the same, so nothing has to fail here.
         let name = MethodName::from_parts(name.split('.').map(Box::from).collect());
-        self.insert(name, kind, handler)
+        self.insert(name, kind, Handler(on))
     }
 
     fn insert(mut self, name: MethodName, kind: CallType, handler: Handler) -> Self {
@@ -309,32 +303,32 @@ fn bodies<T: Serialize>(items: impl Stream<Item = Result<T, RemoteError>> + Send
 impl Service for Router {
     fn call(&self, cx: Context) -> Answer {
         match self.find(cx.method()) {
-            Some(Handler::Call(handler)) => handler(cx),
+            Some(handler) => handler.call(cx),
             None if self.answers_manifest(cx.method()) => {
                 Answer::Ready(Body::from_value(&self.manifest()).map_err(RemoteError::from))
             }
-            _ => Answer::Ready(Err(no_such_method(CallType::Async, cx.method()))),
+            None => Answer::Ready(Err(no_such_method(CallType::Async, cx.method()))),
         }
     }
 
     fn source(&self, cx: Context) -> Result<Items, RemoteError> {
         match self.find(cx.method()) {
-            Some(Handler::Source(handler)) => handler(cx),
-            _ => Err(no_such_method(CallType::Source, cx.method())),
+            Some(handler) => handler.source(cx),
+            None => Err(no_such_method(CallType::Source, cx.method())),
         }
     }
 
     fn sink(&self, cx: Context, items: Incoming) -> Result<Consumption, RemoteError> {
         match self.find(cx.method()) {
-            Some(Handler::Sink(handler)) => handler(cx, items),
-            _ => Err(no_such_method(CallType::Sink, cx.method())),
+            Some(handler) => handler.sink(cx, items),
+            None => Err(no_such_method(CallType::Sink, cx.method())),
         }
     }
 
     fn duplex(&self, cx: Context, items: Incoming) -> Result<Items, RemoteError> {
         match self.find(cx.method()) {
-            Some(Handler::Duplex(handler)) => handler(cx, items),
-            _ => Err(no_such_method(CallType::Duplex, cx.method())),
+            Some(handler) => handler.duplex(cx, items),
+            None => Err(no_such_method(CallType::Duplex, cx.method())),
         }
     }
 }
