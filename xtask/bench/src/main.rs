@@ -1,4 +1,4 @@
-//! Our half of `cargo xtask bench`: `bench-ours handshake|boxstream|mux|memory`. One JSON object a line.
+//! Our half of `cargo xtask bench`: `bench-ours handshake|boxstream|mux|node|memory`. One JSON object a line.
 //!
 //! Each case runs for a few hundred milliseconds; `cargo xtask bench` repeats whole rounds, in turn with the peers.
 // What a broken measurement deserves is a panic.
@@ -8,6 +8,7 @@ mod boxstream;
 mod handshake;
 mod memory;
 mod mux;
+mod node;
 mod secret_stack;
 mod wire;
 
@@ -22,9 +23,11 @@ fn main() -> Result<()> {
         Some("handshake") => handshake::run(),
         Some("boxstream") => boxstream::run(),
         Some("mux") => mux::run().and_then(|()| secret_stack::run()),
+        // Memory first: what the other cases leave behind would hide its growth.
+        Some("node") => memory::run_node().and_then(|()| node::run()),
         Some("memory") => memory::run(),
-        Some(memory::FAR_END) => memory::far_end(),
-        _ => bail!("usage: bench-ours handshake|boxstream|mux|memory"),
+        Some(memory::FAR_END) => memory::far_end(&std::env::args().nth(2).unwrap_or_default()),
+        _ => bail!("usage: bench-ours handshake|boxstream|mux|node|memory"),
     }
 }
 

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -158,38 +158,47 @@ fn sequential(address: SocketAddr) -> Measured {
 fn in_flight(address: SocketAddr) -> Measured {
     Box::pin(async move {
         let peer = dial(address).await?;
-        let start = Instant::now();
-        let calls = stream::iter(0..)
-            .take_while(|_| std::future::ready(start.elapsed() < PERIOD))
-            .map(|_: u64| peer.call::<String>("hello", "world"))
-            .buffer_unordered(IN_FLIGHT);
-        let count = calls
-            .try_fold(0, async |count, answer| {
-                assert_eq!(answer, ANSWER);
-                Ok(count + 1)
-            })
-            .await?;
-        let rate = f64::from(count) / start.elapsed().as_secs_f64();
+        let (calls, time) = call_for(PERIOD, &peer, "hello").await?;
+        peer.close().await?;
+        Ok(f64::from(calls) / time.as_secs_f64())
+    })
+}
+
+/// Calls `method` for this long with [`IN_FLIGHT`] calls under way: how many were answered, and in what time.
+pub(crate) async fn call_for(period: Duration, peer: &Peer, method: &str) -> Result<(u32, Duration)> {
+    let start = Instant::now();
+    let calls = stream::iter(0..)
+        .take_while(|_| std::future::ready(start.elapsed() < period))
+        .map(|_: u64| peer.call::<String>(method, "world"))
+        .buffer_unordered(IN_FLIGHT);
+    let count = calls
+        .try_fold(0, async |count, answer| {
+            assert_eq!(answer, ANSWER);
+            Ok(count + 1)
+        })
+        .await?;
+    Ok((count, start.elapsed()))
+}
+
+fn items(address: SocketAddr) -> Measured {
+    Box::pin(async move {
+        let peer = dial(address).await?;
+        let rate = read_items(&peer, "items").await?;
         peer.close().await?;
         Ok(rate)
     })
 }
 
-fn items(address: SocketAddr) -> Measured {
+/// Reads the source `method` to its end: items a second.
+pub(crate) async fn read_items(peer: &Peer, method: &str) -> Result<f64> {
     const COUNT: u64 = 300_000;
-    Box::pin(async move {
-        let peer = dial(address).await?;
-        let start = Instant::now();
-        let mut items = peer.source::<Item>("items", COUNT).await?;
-        let mut expected = 0;
-        while let Some(item) = items.try_next().await? {
-            assert_eq!(item.i, expected);
-            expected += 1;
-        }
-        assert_eq!(expected, COUNT);
-        let rate = COUNT as f64 / start.elapsed().as_secs_f64();
-        drop(items);
-        peer.close().await?;
-        Ok(rate)
-    })
+    let start = Instant::now();
+    let mut items = peer.source::<Item>(method, COUNT).await?;
+    let mut expected = 0;
+    while let Some(item) = items.try_next().await? {
+        assert_eq!(item.i, expected);
+        expected += 1;
+    }
+    assert_eq!(expected, COUNT);
+    Ok(COUNT as f64 / start.elapsed().as_secs_f64())
 }

@@ -1,4 +1,4 @@
-//! Sequential calls to an unchanged secret-stack 8: over the program's socket, and over a plain one.
+//! Sequential calls to an unchanged secret-stack 8: over the socket of the transport `net`, and over a plain one.
 
 use crate::{print, wire};
 use anyhow::{Context, Result};

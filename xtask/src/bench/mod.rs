@@ -38,6 +38,7 @@ pub(crate) enum Section {
     Handshake,
     Boxstream,
     Mux,
+    Node,
     Memory,
 }
 
@@ -47,6 +48,7 @@ impl Section {
             Self::Handshake => "handshake",
             Self::Boxstream => "boxstream",
             Self::Mux => "mux",
+            Self::Node => "node",
             Self::Memory => "memory",
         }
     }

@@ -67,7 +67,7 @@ impl Programs {
         if section == Section::Memory {
             return Ok(figures);
         }
-        if section != Section::Mux {
+        if matches!(section, Section::Handshake | Section::Boxstream) {
             figures.extend(execute(Command::new(&self.rust).arg(name))?);
         }
         if section == Section::Boxstream {

@@ -45,7 +45,18 @@ const fn rate(
     }
 }
 
-use Section::{Boxstream, Handshake, Memory, Mux};
+/// Memory, in KiB.
+const fn at_most(section: Section, what: &'static str, ours: &'static str, most: f64) -> Comparison {
+    Comparison {
+        section,
+        what,
+        ours,
+        against: Against::AtMost(most),
+        unit: "KiB",
+    }
+}
+
+use Section::{Boxstream, Handshake, Memory, Mux, Node};
 
 /// The table. A floor is what the project promises.
 #[rustfmt::skip]
@@ -76,13 +87,16 @@ pub(super) const COMPARISONS: &[Comparison] = &[
     rate(Mux, "source items", "source items", "JavaScript", "js: source items", Some(15.0)),
     rate(Mux, "source items, thread each", "source items, two threads", "JavaScript", "js: source items", None),
     rate(Mux, "sequential calls to secret-stack 8", "calls to secret-stack", "a socket without quick ACKs", "calls to secret-stack, plain socket", None),
-    Comparison {
-        section: Memory,
-        what: "idle connection, both ends, of 10,000",
-        ours: "idle connection",
-        against: Against::AtMost(16.0),
-        unit: "KiB",
-    },
+    rate(Node, "connections, one call each", "node: connections", "secret-stack 8", "js: node: connections", Some(2.0)),
+    rate(Node, "calls, 64 in flight", "node: calls, 64 in flight", "muxrpc without a node", "node: calls, 64 in flight, bare mux", Some(0.85)),
+    rate(Node, "calls, 64 in flight, three hooks", "node: calls, 64 in flight, three hooks", "muxrpc without a node", "node: calls, 64 in flight, bare mux", Some(0.68)),
+    rate(Node, "calls, 64 in flight", "node: calls, 64 in flight", "secret-stack 8", "js: node: calls, 64 in flight", Some(30.0)),
+    rate(Node, "calls, 64 in flight", "node: calls, 64 in flight", "secret-stack 8 as it comes", "js: node: calls, 64 in flight, as it comes", None),
+    rate(Node, "calls, 64 in flight, three hooks", "node: calls, 64 in flight, three hooks", "secret-stack 8, three hooks", "js: node: calls, 64 in flight, three hooks", Some(25.0)),
+    rate(Node, "source items", "node: source items", "secret-stack 8", "js: node: source items", Some(30.0)),
+    at_most(Node, "idle connection, calling end, of 2,000", "node: idle connection, calling end", 5.6),
+    at_most(Node, "idle connection, serving end, of 2,000", "node: idle connection, serving end", 6.4),
+    at_most(Memory, "idle connection, both ends, of 10,000", "idle connection", 16.0),
 ];
 
 /// One row of the table.
