@@ -182,8 +182,7 @@ impl NodeHandle {
             }
         }
         let connection = self.dial(&address, None).await?;
-        let registry = self.inner.registry()?;
-        let peer = session::begin(&self.inner, registry, connection);
+        let peer = session::begin(&self.inner, connection)?;
         if peer.is_live() {
             return Ok(peer);
         }
@@ -256,12 +255,7 @@ impl NodeHandle {
 
     /// Counters since the node started.
     pub fn stats(&self) -> Snapshot {
-        let (mut read, mut written) = (0, 0);
-        for peer in self.peers() {
-            read += peer.about().bytes_in();
-            written += peer.about().bytes_out();
-        }
-        self.inner.stats.snapshot((read, written))
+        self.inner.stats.snapshot(self.inner.peers.moved())
     }
 
     /// Calls one of the node's own methods that has one answer, with all rights; hooks see it like any other call.
@@ -365,14 +359,14 @@ impl NodeHandle {
     ///
     /// Cancel safe.
     pub async fn closing(&self) {
-    /// A method that waits for this is one of the calls that are let finish, so it is cut at the deadline; let a task of its
-    /// own close the node.
-    ///
         self.inner.closing.cancelled().await;
     }
 
     /// Closes the node: stops listening, lets calls that run finish, says goodbye to all, within
     /// [`Global::close_deadline`]; what is open then is cut. Returns when nothing of the node is left.
+    ///
+    /// A method that waits for this is one of the calls that are let finish, so it is cut at the deadline; let a task of its
+    /// own close the node.
     ///
     /// Cancel safe: the node goes on closing when this is dropped.
     pub async fn close(&self) {

@@ -24,7 +24,14 @@ pub(crate) const SAME_INSTANT: Duration = Duration::from_secs(30);
 #[derive(Debug, Default)]
 pub(crate) struct Peers {
     numbers: AtomicU64,
-    table: Mutex<HashMap<Option<PublicKey>, Vec<Peer>>>,
+    table: Mutex<Table>,
+}
+
+#[derive(Debug, Default)]
+struct Table {
+    live: HashMap<Option<PublicKey>, Vec<Peer>>,
+    /// Bytes that connections have received and sent which are not here any more.
+    moved: (u64, u64),
 }
 
 impl Peers {
@@ -36,7 +43,7 @@ impl Peers {
     /// Adds a connection. Returns those, perhaps itself, that have to go because of it; see [`kept`].
     pub(crate) fn insert(&self, own: &PublicKey, newcomer: &Peer) -> Vec<Peer> {
         let mut table = self.table();
-        let others = table.entry(newcomer.id().copied()).or_default();
+        let others = table.live.entry(newcomer.id().copied()).or_default();
         let mut losers = Vec::new();
         // Where this node came as the identity of a seed, the peer knows somebody else, and would not come to the same choice.
         let as_itself = |peer: &Peer| !peer.about().seeded;
@@ -56,30 +63,41 @@ impl Peers {
 
     pub(crate) fn remove(&self, peer: &Peer) {
         let mut table = self.table();
+        let Table { live, moved } = &mut *table;
         let key = peer.id().copied();
-        if let Some(others) = table.get_mut(&key) {
-            others.retain(|other| other != peer);
-            if others.is_empty() {
-                table.remove(&key);
-            }
+        let Some(others) = live.get_mut(&key) else { return };
+        others.retain(|other| other != peer);
+        if others.is_empty() {
+            live.remove(&key);
         }
+        let about = peer.about();
+        *moved = (moved.0 + about.bytes_in(), moved.1 + about.bytes_out());
+    }
+
+    /// Bytes that all connections have received and sent. They never become fewer.
+    pub(crate) fn moved(&self) -> (u64, u64) {
+        let table = self.table();
+        let live = table.live.values().flatten().map(Peer::about);
+        live.fold(table.moved, |(read, written), about| {
+            (read + about.bytes_in(), written + about.bytes_out())
+        })
     }
 
     /// The live connections to a peer, oldest first.
     pub(crate) fn of(&self, key: &PublicKey) -> Vec<Peer> {
         let table = self.table();
-        let all = table.get(&Some(*key)).into_iter().flatten();
+        let all = table.live.get(&Some(*key)).into_iter().flatten();
         all.filter(|peer| peer.is_live()).cloned().collect()
     }
 
     /// All connections, oldest first.
     pub(crate) fn all(&self) -> Vec<Peer> {
-        let mut all: Vec<Peer> = self.table().values().flatten().cloned().collect();
+        let mut all: Vec<Peer> = self.table().live.values().flatten().cloned().collect();
         all.sort_unstable_by_key(|peer| peer.about().number());
         all
     }
 
-    fn table(&self) -> MutexGuard<'_, HashMap<Option<PublicKey>, Vec<Peer>>> {
+    fn table(&self) -> MutexGuard<'_, Table> {
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

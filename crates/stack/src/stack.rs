@@ -248,13 +248,12 @@ async fn accept(node: Arc<Inner>, mut server: Server) {
         };
         match accepted {
             None => return server.close().await,
-            Some(Ok(connection)) => match node.registry() {
-                Ok(registry) => drop(session::begin(&node, registry, connection)),
-                Err(_) => return,
-            },
+            // It fails when the node closes, which ends this loop, too.
+            Some(Ok(connection)) => drop(session::begin(&node, connection)),
             Some(Err(failed)) => {
-                node.stats.turned_away();
-                tracing::info!(from = %failed.from, reason = %failed.error, "turned away");
+                node.stats.turned_away(1 + failed.unreported);
+                // No more than `debug`: strangers choose how often this happens.
+                tracing::debug!(from = %failed.from, reason = %failed.error, "turned away");
                 node.herald.tell(Event::Refused {
                     from: failed.from.to_string().into(),
                     reason: failed.error.to_string().into(),
