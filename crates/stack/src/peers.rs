@@ -40,7 +40,7 @@ impl Peers {
         self.numbers.fetch_add(1, Relaxed)
     }
 
-    /// Adds a connection. Returns those, perhaps itself, that have to go because of it; see [`kept`].
+    /// Adds a connection. Returns those, perhaps itself, that have to give way because of it; see [`kept`].
     pub(crate) fn insert(&self, own: &PublicKey, newcomer: &Peer) -> Vec<Peer> {
         let mut table = self.table();
         let others = table.live.entry(newcomer.id().copied()).or_default();
@@ -83,11 +83,21 @@ impl Peers {
         })
     }
 
-    /// The live connections to a peer, oldest first.
+    /// The live connections to a peer: first those that are about to give way to another one, then the others, each oldest
+    /// first.
     pub(crate) fn of(&self, key: &PublicKey) -> Vec<Peer> {
         let table = self.table();
         let all = table.live.get(&Some(*key)).into_iter().flatten();
-        all.filter(|peer| peer.is_live()).cloned().collect()
+        let mut live: Vec<Peer> = all.filter(|peer| peer.is_live()).cloned().collect();
+        live.sort_by_key(|peer| !peer.is_doubted());
+        live
+    }
+
+    /// The connection to the same peer that is there when this one gives way.
+    pub(crate) fn kept_instead_of(&self, peer: &Peer) -> Option<Peer> {
+        let others = self.of(peer.id()?).into_iter();
+        let mut kept = others.filter(|other| other.direction() != peer.direction() && !other.about().seeded);
+        kept.next_back()
     }
 
     /// All connections, oldest first.
@@ -112,15 +122,4 @@ fn kept(own: &PublicKey, other: &PublicKey) -> Direction {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use handfast_keys::KeyPair;
-
-    #[test]
-    fn both_ends_keep_the_same_connection() {
-        for _ in 0..32 {
-            let (a, b) = (KeyPair::generate().unwrap(), KeyPair::generate().unwrap());
-            assert_ne!(kept(a.public(), b.public()), kept(b.public(), a.public()));
-        }
-    }
-}
+mod tests;

@@ -21,12 +21,13 @@ use crate::{
     Error, Event, Peer, Rights,
     meter::{Gauge, Metered},
     node::Inner,
-    peer::{About, Basis, End},
+    peer::{About, Basis, Doubt, End},
     stats::Stats,
 };
 
 /// How long the end that was dialled leaves a duplicate connection to the end that dialled it, which closes it when its calls
-/// are answered. One that does not know the rule, as JavaScript's, is cut then.
+/// are answered. One that does not know the rule, as JavaScript's, is cut then, once the other connection has been proved to
+/// live, for which it has as long again.
 const DUPLICATE_GRACE: Duration = Duration::from_secs(5);
 /// How long the goodbye of an aborted connection may take.
 const LAST_WORDS: Duration = Duration::from_secs(1);
@@ -77,6 +78,7 @@ pub(crate) fn begin(node: &Arc<Inner>, connection: Connection) -> Result<Peer, E
         gauge: gauge.clone(),
         end: OnceLock::new(),
         retire: CancellationToken::new(),
+        doubt: Doubt::default(),
     });
     let running = Arc::new(Running::new(node.stats.clone()));
     let mut config = Config::default();
@@ -100,7 +102,7 @@ pub(crate) fn begin(node: &Arc<Inner>, connection: Connection) -> Result<Peer, E
     node.herald.tell(Event::Connected(peer.clone()));
     node.sessions.spawn(session.run(driver).instrument(span));
     for loser in losers {
-        loser.retire(End::Duplicate);
+        loser.give_way();
     }
     Ok(peer)
 }
@@ -142,12 +144,8 @@ impl Session {
         let inactivity = self.node.global.timers.inactivity();
         let exempt = about.key() == Some(self.node.keys.public());
         tokio::select! {
-            () = about.retire.cancelled() => {
-                if let (Some(End::Duplicate), Direction::Incoming) = (about.end.get(), about.direction()) {
-                    tokio::time::sleep(DUPLICATE_GRACE).await;
-                }
-                self.close().await;
-            }
+            () = about.retire.cancelled() => self.close().await,
+            () = self.superseded() => self.close().await,
             () = self.node.closing.cancelled() => self.close().await,
             () = self.node.aborting.cancelled() => {}
             () = about.gauge.idle_for(inactivity), if !exempt && !inactivity.is_zero() => {
@@ -159,6 +157,24 @@ impl Session {
             None => self.node.abort_reason(),
         });
         tokio::time::sleep(LAST_WORDS).await;
+    }
+
+    /// Resolves when this end gives the connection up for another one to the same peer, although the peer does not.
+    ///
+    /// A peer that does not close a duplicate in time does not know the rule, or has lost the other connection without this
+    /// end having heard of it. The duplicate would be all that is left then, so the other one has to answer first.
+    async fn superseded(&self) {
+        let doubt = &self.peer.about().doubt;
+        loop {
+            doubt.begun().await;
+            tokio::time::sleep(DUPLICATE_GRACE).await;
+            if let Some(kept) = self.node.peers.kept_instead_of(&self.peer)
+                && is_heard(&kept).await
+            {
+                return self.peer.retire(End::Duplicate);
+            }
+            doubt.end();
+        }
     }
 
     /// Lets calls of both ends finish and says goodbye, within the node's deadline.
@@ -191,6 +207,13 @@ impl Drop for Session {
             reason: self.reason.take(),
         });
     }
+}
+
+/// Whether a peer answers, be it with an error: every peer has something to say to the question that clients begin with.
+async fn is_heard(peer: &Peer) -> bool {
+    let asked = peer.call_raw(&MethodName::plain("manifest"), "[]");
+    let answer = tokio::time::timeout(DUPLICATE_GRACE, asked).await;
+    matches!(answer, Ok(Ok(_) | Err(handfast_mux::Error::Remote(_))))
 }
 
 /// Calls of the peer that are being answered.
