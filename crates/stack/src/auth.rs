@@ -36,12 +36,15 @@ pub(crate) async fn ask(node: &Arc<Inner>, peer: &PublicKey) -> Result<Option<Ri
     read(answer.map_err(|error| error.message().to_owned())?)
 }
 
-/// An object of lists is rights, as in the original. So that a mistake never opens more than was meant, an object that is
-/// not understood refuses; everything else, `false` for a callback without a value among it, decides nothing.
+/// An object of lists is rights, as in the original. So that a mistake never opens more than was meant, what is not
+/// understood refuses; everything else, `false` for a callback without a value among it, decides nothing.
 fn read(answer: Body) -> Result<Option<Rights>, String> {
-    let Ok(value @ serde_json::Value::Object(_)) = answer.to_value() else {
+    let value: serde_json::Value = answer
+        .to_value()
+        .map_err(|error| format!("auth answered what cannot be read: {error}"))?;
+    if !value.is_object() {
         return Ok(None);
-    };
+    }
     let wrong = |why: &str| {
         Err(format!(
             "auth answered an object that is not permissions, {{\"allow\":[…],\"deny\":[…]}}: {why}"
@@ -81,5 +84,8 @@ mod tests {
         assert!(said(json!({ "allow": "everything" })).is_err());
         assert!(said(json!({ "allow": [1] })).is_err());
         assert!(said(json!({})).is_err());
+        // An object that is nested too deeply to be read.
+        let deep = format!(r#"{{"allow":[],"x":{}{}}}"#, "[".repeat(200), "]".repeat(200));
+        assert!(read(Body::json(deep).unwrap()).is_err());
     }
 }

@@ -1,6 +1,9 @@
 //! What happens in a node, for whoever listens.
 
-use std::{fmt, sync::Arc};
+use std::{
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use handfast_multiserver::Address;
 use tokio::sync::broadcast;
@@ -45,7 +48,7 @@ pub enum Event {
 pub struct Events(broadcast::Receiver<Event>);
 
 impl Events {
-    /// The next event; `None` when the node is gone.
+    /// The next event; `None` when the node has closed.
     ///
     /// Cancel safe.
     pub async fn next(&mut self) -> Option<Event> {
@@ -63,21 +66,34 @@ impl fmt::Debug for Events {
     }
 }
 
-/// The sending half.
+/// The sending half, until the node has closed: then listeners hear the end, also those who keep a handle to the node.
 #[derive(Debug)]
-pub(crate) struct Herald(broadcast::Sender<Event>);
+pub(crate) struct Herald(Mutex<Option<broadcast::Sender<Event>>>);
 
 impl Herald {
     pub(crate) fn new() -> Self {
-        Self(broadcast::Sender::new(BACKLOG))
+        Self(Mutex::new(Some(broadcast::Sender::new(BACKLOG))))
     }
 
     pub(crate) fn tell(&self, event: Event) {
+        let sender = self.sender().clone();
         // Nobody may be listening.
-        let _ = self.0.send(event);
+        let _ = sender.map(|sender| sender.send(event));
+    }
+
+    /// Tells that the node has closed, and nothing after it.
+    pub(crate) fn close(&self) {
+        let sender = self.sender().take();
+        let _ = sender.map(|sender| sender.send(Event::Closed));
     }
 
     pub(crate) fn listen(&self) -> Events {
-        Events(self.0.subscribe())
+        let events = self.sender().as_ref().map(broadcast::Sender::subscribe);
+        // In a node that has closed: a channel without a sender.
+        Events(events.unwrap_or_else(|| broadcast::channel(1).1))
+    }
+
+    fn sender(&self) -> std::sync::MutexGuard<'_, Option<broadcast::Sender<Event>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -10,6 +10,7 @@ mod client;
 mod config;
 pub mod control;
 mod core_api;
+mod ending;
 mod error;
 mod events;
 pub mod hook;

@@ -60,7 +60,10 @@ impl Gauge {
     pub(crate) async fn idle_for(&self, limit: Duration) {
         loop {
             let last = self.start + Duration::from_millis(self.last.load(Relaxed));
-            let due = last + limit;
+            // A limit that no clock reaches is none.
+            let Some(due) = last.checked_add(limit) else {
+                return std::future::pending().await;
+            };
             if due <= Instant::now() {
                 return;
             }

@@ -4,7 +4,7 @@ use std::{
     collections::BTreeMap,
     fmt,
     ops::Deref,
-    sync::{Arc, Mutex, OnceLock, PoisonError, RwLock},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
 };
 
 use futures_util::future::BoxFuture;
@@ -17,6 +17,7 @@ use handfast_mux::{
     tokio::{Consumption, Incoming, Items},
 };
 use serde::{Serialize, de::DeserializeOwned};
+use tokio::runtime::Handle as Runtime;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
@@ -30,10 +31,8 @@ pub(crate) struct Inner {
     pub(crate) keys: KeyPair,
     pub(crate) global: Global,
     pub(crate) outgoing: BTreeMap<String, Vec<Outgoing>>,
-    /// Transports and transforms; plugins add theirs while they start.
-    pub(crate) multiserver: RwLock<Multiserver>,
-    /// What everybody may call, and where each rule comes from. Known when all plugins are up.
-    pub(crate) permissions: OnceLock<(Rights, Permissions)>,
+    /// What everybody may call, and where each rule comes from.
+    pub(crate) permissions: (Rights, Permissions),
     /// Where the node listens, once it does.
     pub(crate) listening: OnceLock<Listening>,
     pub(crate) peers: Peers,
@@ -50,24 +49,36 @@ pub(crate) struct Inner {
     /// Cancelled when nothing of the node is left.
     pub(crate) gone: CancellationToken,
     pub(crate) reason: Mutex<Option<Arc<str>>>,
-    /// What plugins still do when all connections have ended.
-    pub(crate) at_close: Mutex<Vec<BoxFuture<'static, ()>>>,
-    /// The methods. Taken away when the node has closed: they hold handles to the node, which would keep itself alive.
-    pub(crate) registry: RwLock<Option<Arc<Registry>>>,
+    /// Taken away when the node has closed: what plugins gave holds handles to the node, which would keep itself alive.
+    pub(crate) given: Mutex<Option<Given>>,
+    /// Where its tasks run.
+    pub(crate) runtime: Runtime,
+}
+
+/// What plugins have given to a node.
+pub(crate) struct Given {
+    /// Their methods.
+    pub(crate) registry: Arc<Registry>,
+    /// Transports and transforms; plugins add theirs while they start.
+    pub(crate) multiserver: Multiserver,
+    /// What they still do when all connections have ended.
+    pub(crate) at_close: Vec<BoxFuture<'static, ()>>,
 }
 
 impl Inner {
+    /// Invariant: nothing of a plugin is dropped under this lock, because it may use the node meanwhile.
+    pub(crate) fn given(&self) -> MutexGuard<'_, Option<Given>> {
+        self.given.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     pub(crate) fn registry(&self) -> Result<Arc<Registry>, Error> {
-        let registry = self.registry.read().unwrap_or_else(PoisonError::into_inner);
-        registry.clone().ok_or(Error::Closed)
+        let given = self.given();
+        given.as_ref().map(|given| given.registry.clone()).ok_or(Error::Closed)
     }
 
     /// What everybody may call.
     pub(crate) fn anonymous(&self) -> Rights {
-        match self.permissions.get() {
-            Some((anonymous, _)) => anonymous.clone(),
-            None => Rights::none(),
-        }
+        self.permissions.0.clone()
     }
 
     pub(crate) fn abort_reason(&self) -> String {
@@ -75,8 +86,12 @@ impl Inner {
         reason.as_deref().unwrap_or("the node closes").to_owned()
     }
 
-    pub(crate) fn multiserver(&self) -> Multiserver {
-        self.multiserver.read().unwrap_or_else(PoisonError::into_inner).clone()
+    pub(crate) fn multiserver(&self) -> Result<Multiserver, Error> {
+        let given = self.given();
+        given
+            .as_ref()
+            .map(|given| given.multiserver.clone())
+            .ok_or(Error::Closed)
     }
 
     pub(crate) fn abort(&self) {
@@ -167,8 +182,7 @@ impl NodeHandle {
             }
         }
         let connection = self.dial(&address, None).await?;
-        let registry = self.inner.registry()?;
-        let peer = session::begin(&self.inner, registry, connection);
+        let peer = session::begin(&self.inner, connection)?;
         if peer.is_live() {
             return Ok(peer);
         }
@@ -184,7 +198,7 @@ impl NodeHandle {
         somebody: Option<Arc<dyn Transform>>,
     ) -> Result<Connection, Error> {
         let node = &self.inner;
-        let multiserver = node.multiserver();
+        let multiserver = node.multiserver()?;
         let dial = async {
             match somebody {
                 Some(transform) => multiserver.dial_as(transform, address, &node.outgoing).await,
@@ -236,18 +250,12 @@ impl NodeHandle {
 
     /// The permissions of all plugins, with where each rule comes from.
     pub fn permissions(&self) -> Permissions {
-        let known = self.inner.permissions.get();
-        known.map_or_else(Permissions::default, |(_, permissions)| permissions.clone())
+        self.inner.permissions.1.clone()
     }
 
     /// Counters since the node started.
     pub fn stats(&self) -> Snapshot {
-        let (mut read, mut written) = (0, 0);
-        for peer in self.peers() {
-            read += peer.about().bytes_in();
-            written += peer.about().bytes_out();
-        }
-        self.inner.stats.snapshot((read, written))
+        self.inner.stats.snapshot(self.inner.peers.moved())
     }
 
     /// Calls one of the node's own methods that has one answer, with all rights; hooks see it like any other call.
@@ -302,35 +310,49 @@ impl NodeHandle {
         Ok((registry, method.parse()?, args_to_json(args)?))
     }
 
-    /// Runs a task of a plugin. It is dropped when the node has closed its connections, or earlier if it ends.
+    /// Runs a task of a plugin, from whatever thread, in the runtime in which the node was started. It is dropped when the
+    /// node has closed its connections, or earlier if it ends.
     pub fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         let gone = self.inner.aborting.clone();
-        self.inner.tasks.spawn(async move {
+        let task = async move {
             tokio::select! {
                 () = task => {}
                 () = gone.cancelled() => {}
             }
-        });
+        };
+        self.inner.tasks.spawn_on(task, &self.inner.runtime);
     }
 
-    /// Has something done when the node closes, after its connections have ended and before [`close`](Self::close) returns:
-    /// what must reach the disk. What was registered last is done first. It has five seconds, all of it together.
+    /// Has something done when the node closes, after its connections and tasks have ended and before [`close`](Self::close)
+    /// returns: what must reach the disk. What was registered last is done first. It has five seconds, all of it together. In
+    /// a node that has closed, nothing is done any more.
     pub fn at_close(&self, last: impl Future<Output = ()> + Send + 'static) {
-        let mut at_close = self.inner.at_close.lock().unwrap_or_else(PoisonError::into_inner);
-        at_close.push(Box::pin(last));
+        let mut given = self.inner.given();
+        if let Some(given) = &mut *given {
+            given.at_close.push(Box::pin(last));
+        }
     }
 
     /// Adds a transport, which the configuration's `connections` then name. For plugins while they start: later, it serves
     /// only to dial.
     pub fn transport(&self, transport: impl Transport) {
-        let mut multiserver = self.inner.multiserver.write().unwrap_or_else(PoisonError::into_inner);
-        *multiserver = multiserver.clone().transport(transport);
+        self.extend(|multiserver| multiserver.transport(transport));
     }
 
     /// Adds a transform, as [`transport`](Self::transport) does a transport.
     pub fn transform(&self, transform: impl Transform) {
-        let mut multiserver = self.inner.multiserver.write().unwrap_or_else(PoisonError::into_inner);
-        *multiserver = multiserver.clone().transform(transform);
+        self.extend(|multiserver| multiserver.transform(transform));
+    }
+
+    fn extend(&self, extend: impl FnOnce(Multiserver) -> Multiserver) {
+        let mut given = self.inner.given();
+        let replaced = given.as_mut().map(|given| {
+            let extended = extend(given.multiserver.clone());
+            std::mem::replace(&mut given.multiserver, extended)
+        });
+        // What had the same name is dropped when the lock is free again.
+        drop(given);
+        drop(replaced);
     }
 
     /// Resolves when the node begins to close.
@@ -342,6 +364,9 @@ impl NodeHandle {
 
     /// Closes the node: stops listening, lets calls that run finish, says goodbye to all, within
     /// [`Global::close_deadline`]; what is open then is cut. Returns when nothing of the node is left.
+    ///
+    /// A method that waits for this is one of the calls that are let finish, so it is cut at the deadline; let a task of its
+    /// own close the node.
     ///
     /// Cancel safe: the node goes on closing when this is dropped.
     pub async fn close(&self) {

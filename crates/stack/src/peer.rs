@@ -3,14 +3,17 @@
 use std::{
     fmt,
     ops::Deref,
-    sync::{Arc, OnceLock},
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
     time::{Duration, SystemTime},
 };
 
 use handfast_keys::PublicKey;
 use handfast_multiserver::{Alternative, Direction};
 use handfast_mux::tokio as mux;
-use tokio::time::Instant;
+use tokio::{sync::Notify, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 use crate::{Rights, meter::Gauge};
@@ -48,6 +51,31 @@ pub struct About {
     pub(crate) end: OnceLock<End>,
     /// Cancelled when this node wants the connection to end.
     pub(crate) retire: CancellationToken,
+    pub(crate) doubt: Doubt,
+}
+
+/// Whether the peer is expected to close the connection, as a duplicate of one that both ends keep.
+#[derive(Debug, Default)]
+pub(crate) struct Doubt {
+    doubted: AtomicBool,
+    begun: Notify,
+}
+
+impl Doubt {
+    fn begin(&self) {
+        self.doubted.store(true, Relaxed);
+        self.begun.notify_one();
+    }
+
+    /// Resolves when the doubt has begun.
+    pub(crate) async fn begun(&self) {
+        self.begun.notified().await;
+    }
+
+    /// The connection stays after all.
+    pub(crate) fn end(&self) {
+        self.doubted.store(false, Relaxed);
+    }
 }
 
 /// Why this node ends a connection.
@@ -165,6 +193,18 @@ impl Peer {
     /// Who dialled.
     pub fn direction(&self) -> Direction {
         self.about().direction()
+    }
+
+    /// Another connection to the same peer is kept. The end that dialled this one closes it; the other end waits for that.
+    pub(crate) fn give_way(&self) {
+        match self.direction() {
+            Direction::Outgoing => self.retire(End::Duplicate),
+            Direction::Incoming => self.about().doubt.begin(),
+        }
+    }
+
+    pub(crate) fn is_doubted(&self) -> bool {
+        self.about().doubt.doubted.load(Relaxed)
     }
 
     /// Ends the connection as soon as its work is done.

@@ -24,7 +24,14 @@ pub(crate) const SAME_INSTANT: Duration = Duration::from_secs(30);
 #[derive(Debug, Default)]
 pub(crate) struct Peers {
     numbers: AtomicU64,
-    table: Mutex<HashMap<Option<PublicKey>, Vec<Peer>>>,
+    table: Mutex<Table>,
+}
+
+#[derive(Debug, Default)]
+struct Table {
+    live: HashMap<Option<PublicKey>, Vec<Peer>>,
+    /// Bytes that connections have received and sent which are not here any more.
+    moved: (u64, u64),
 }
 
 impl Peers {
@@ -33,10 +40,10 @@ impl Peers {
         self.numbers.fetch_add(1, Relaxed)
     }
 
-    /// Adds a connection. Returns those, perhaps itself, that have to go because of it; see [`kept`].
+    /// Adds a connection. Returns those, perhaps itself, that have to give way because of it; see [`kept`].
     pub(crate) fn insert(&self, own: &PublicKey, newcomer: &Peer) -> Vec<Peer> {
         let mut table = self.table();
-        let others = table.entry(newcomer.id().copied()).or_default();
+        let others = table.live.entry(newcomer.id().copied()).or_default();
         let mut losers = Vec::new();
         // Where this node came as the identity of a seed, the peer knows somebody else, and would not come to the same choice.
         let as_itself = |peer: &Peer| !peer.about().seeded;
@@ -56,30 +63,51 @@ impl Peers {
 
     pub(crate) fn remove(&self, peer: &Peer) {
         let mut table = self.table();
+        let Table { live, moved } = &mut *table;
         let key = peer.id().copied();
-        if let Some(others) = table.get_mut(&key) {
-            others.retain(|other| other != peer);
-            if others.is_empty() {
-                table.remove(&key);
-            }
+        let Some(others) = live.get_mut(&key) else { return };
+        others.retain(|other| other != peer);
+        if others.is_empty() {
+            live.remove(&key);
         }
+        let about = peer.about();
+        *moved = (moved.0 + about.bytes_in(), moved.1 + about.bytes_out());
     }
 
-    /// The live connections to a peer, oldest first.
+    /// Bytes that all connections have received and sent. They never become fewer.
+    pub(crate) fn moved(&self) -> (u64, u64) {
+        let table = self.table();
+        let live = table.live.values().flatten().map(Peer::about);
+        live.fold(table.moved, |(read, written), about| {
+            (read + about.bytes_in(), written + about.bytes_out())
+        })
+    }
+
+    /// The live connections to a peer: first those that are about to give way to another one, then the others, each oldest
+    /// first.
     pub(crate) fn of(&self, key: &PublicKey) -> Vec<Peer> {
         let table = self.table();
-        let all = table.get(&Some(*key)).into_iter().flatten();
-        all.filter(|peer| peer.is_live()).cloned().collect()
+        let all = table.live.get(&Some(*key)).into_iter().flatten();
+        let mut live: Vec<Peer> = all.filter(|peer| peer.is_live()).cloned().collect();
+        live.sort_by_key(|peer| !peer.is_doubted());
+        live
+    }
+
+    /// The connection to the same peer that is there when this one gives way.
+    pub(crate) fn kept_instead_of(&self, peer: &Peer) -> Option<Peer> {
+        let others = self.of(peer.id()?).into_iter();
+        let mut kept = others.filter(|other| other.direction() != peer.direction() && !other.about().seeded);
+        kept.next_back()
     }
 
     /// All connections, oldest first.
     pub(crate) fn all(&self) -> Vec<Peer> {
-        let mut all: Vec<Peer> = self.table().values().flatten().cloned().collect();
+        let mut all: Vec<Peer> = self.table().live.values().flatten().cloned().collect();
         all.sort_unstable_by_key(|peer| peer.about().number());
         all
     }
 
-    fn table(&self) -> MutexGuard<'_, HashMap<Option<PublicKey>, Vec<Peer>>> {
+    fn table(&self) -> MutexGuard<'_, Table> {
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -94,15 +122,4 @@ fn kept(own: &PublicKey, other: &PublicKey) -> Direction {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use handfast_keys::KeyPair;
-
-    #[test]
-    fn both_ends_keep_the_same_connection() {
-        for _ in 0..32 {
-            let (a, b) = (KeyPair::generate().unwrap(), KeyPair::generate().unwrap());
-            assert_ne!(kept(a.public(), b.public()), kept(b.public(), a.public()));
-        }
-    }
-}
+mod tests;

@@ -18,28 +18,40 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use crate::{
-    Event, Peer, Rights,
+    Error, Event, Peer, Rights,
     meter::{Gauge, Metered},
     node::Inner,
-    peer::{About, Basis, End},
+    peer::{About, Basis, Doubt, End},
     stats::Stats,
 };
 
 /// How long the end that was dialled leaves a duplicate connection to the end that dialled it, which closes it when its calls
-/// are answered. One that does not know the rule, as JavaScript's, is cut then.
+/// are answered. One that does not know the rule, as JavaScript's, is cut then, once the other connection has been proved to
+/// live, for which it has as long again.
 const DUPLICATE_GRACE: Duration = Duration::from_secs(5);
 /// How long the goodbye of an aborted connection may take.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
-/// What a connection was made of.
-pub(crate) struct Session {
+/// What a connection was made of. Dropped when it has ended, however that came about.
+struct Session {
     node: Arc<Inner>,
     peer: Peer,
     running: Arc<Running>,
+    /// Why it has ended; `None` for a goodbye.
+    reason: Option<Arc<str>>,
 }
 
 /// Starts to serve and call over a connection. The peer is in the node's table when this returns.
-pub(crate) fn begin(node: &Arc<Inner>, api: Arc<dyn Service>, connection: Connection) -> Peer {
+///
+/// # Errors
+/// [`Error::Closed`] if the node is closing: the connection is dropped.
+pub(crate) fn begin(node: &Arc<Inner>, connection: Connection) -> Result<Peer, Error> {
+    // Invariant: whoever finds the node not closing while it holds this is waited for when the node closes.
+    let _waited_for = node.sessions.token();
+    if node.closing.is_cancelled() {
+        return Err(Error::Closed);
+    }
+    let api: Arc<dyn Service> = node.registry()?;
     let Connection {
         socket,
         address,
@@ -66,6 +78,7 @@ pub(crate) fn begin(node: &Arc<Inner>, api: Arc<dyn Service>, connection: Connec
         gauge: gauge.clone(),
         end: OnceLock::new(),
         retire: CancellationToken::new(),
+        doubt: Doubt::default(),
     });
     let running = Arc::new(Running::new(node.stats.clone()));
     let mut config = Config::default();
@@ -82,16 +95,16 @@ pub(crate) fn begin(node: &Arc<Inner>, api: Arc<dyn Service>, connection: Connec
         node: node.clone(),
         peer: peer.clone(),
         running,
+        reason: Some("it was cut off".into()),
     };
     let span = tracing::info_span!("conn", peer = key.map(tracing::field::display), %direction, number = peer.about().number());
     // Before it runs, or its end could be told first.
     node.herald.tell(Event::Connected(peer.clone()));
     node.sessions.spawn(session.run(driver).instrument(span));
     for loser in losers {
-        node.stats.duplicate();
-        loser.retire(End::Duplicate);
+        loser.give_way();
     }
-    peer
+    Ok(peer)
 }
 
 /// What a peer may call here, and why. Whoever was dialled has the rights of everybody, be it who it may.
@@ -109,7 +122,7 @@ fn rights(node: &Inner, auth: Auth, direction: Direction) -> (Rights, Basis) {
 }
 
 impl Session {
-    async fn run<S>(self, driver: Driver<S>)
+    async fn run<S>(mut self, driver: Driver<S>)
     where
         S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
     {
@@ -118,19 +131,11 @@ impl Session {
             ended = driver => ended,
             () = self.end_when_told() => Ok(()),
         };
-        let about = self.peer.about();
-        let reason = match (about.end.get(), ended) {
+        self.reason = match (self.peer.about().end.get(), ended) {
             (Some(end), _) => Some(Arc::from(end.to_string())),
             (None, Err(error)) => Some(Arc::from(error.to_string())),
             (None, Ok(())) => None,
         };
-        tracing::info!(reason = reason.as_deref().unwrap_or("goodbye"), "disconnected");
-        self.node.peers.remove(&self.peer);
-        self.node.stats.disconnected(about.bytes_in(), about.bytes_out());
-        self.node.herald.tell(Event::Disconnected {
-            peer: self.peer.clone(),
-            reason,
-        });
     }
 
     /// Waits for a reason to end the connection and ends it. The driver runs beside this, and is dropped when this resolves.
@@ -139,16 +144,11 @@ impl Session {
         let inactivity = self.node.global.timers.inactivity();
         let exempt = about.key() == Some(self.node.keys.public());
         tokio::select! {
-            () = about.retire.cancelled() => {
-                if let (Some(End::Duplicate), Direction::Incoming) = (about.end.get(), about.direction()) {
-                    tokio::time::sleep(DUPLICATE_GRACE).await;
-                }
-                self.close().await;
-            }
+            () = about.retire.cancelled() => self.close().await,
+            () = self.superseded() => self.close().await,
             () = self.node.closing.cancelled() => self.close().await,
             () = self.node.aborting.cancelled() => {}
             () = about.gauge.idle_for(inactivity), if !exempt && !inactivity.is_zero() => {
-                self.node.stats.went_idle();
                 let _ = about.end.set(End::Inactive(inactivity));
             }
         }
@@ -157,6 +157,24 @@ impl Session {
             None => self.node.abort_reason(),
         });
         tokio::time::sleep(LAST_WORDS).await;
+    }
+
+    /// Resolves when this end gives the connection up for another one to the same peer, although the peer does not.
+    ///
+    /// A peer that does not close a duplicate in time does not know the rule, or has lost the other connection without this
+    /// end having heard of it. The duplicate would be all that is left then, so the other one has to answer first.
+    async fn superseded(&self) {
+        let doubt = &self.peer.about().doubt;
+        loop {
+            doubt.begun().await;
+            tokio::time::sleep(DUPLICATE_GRACE).await;
+            if let Some(kept) = self.node.peers.kept_instead_of(&self.peer)
+                && is_heard(&kept).await
+            {
+                return self.peer.retire(End::Duplicate);
+            }
+            doubt.end();
+        }
     }
 
     /// Lets calls of both ends finish and says goodbye, within the node's deadline.
@@ -171,6 +189,31 @@ impl Session {
             () = self.node.aborting.cancelled() => {}
         }
     }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        let (node, peer) = (&self.node, &self.peer);
+        tracing::info!(reason = self.reason.as_deref().unwrap_or("goodbye"), "disconnected");
+        node.peers.remove(peer);
+        node.stats.disconnected();
+        match peer.about().end.get() {
+            Some(End::Duplicate) => node.stats.duplicate(),
+            Some(End::Inactive(_)) => node.stats.went_idle(),
+            _ => {}
+        }
+        node.herald.tell(Event::Disconnected {
+            peer: peer.clone(),
+            reason: self.reason.take(),
+        });
+    }
+}
+
+/// Whether a peer answers, be it with an error: every peer has something to say to the question that clients begin with.
+async fn is_heard(peer: &Peer) -> bool {
+    let asked = peer.call_raw(&MethodName::plain("manifest"), "[]");
+    let answer = tokio::time::timeout(DUPLICATE_GRACE, asked).await;
+    matches!(answer, Ok(Ok(_) | Err(handfast_mux::Error::Remote(_))))
 }
 
 /// Calls of the peer that are being answered.

@@ -2,31 +2,29 @@
 
 use std::{
     fmt,
-    sync::{Arc, Mutex, OnceLock, PoisonError, RwLock},
-    time::Duration,
+    sync::{Arc, Mutex, OnceLock},
 };
 
 use handfast_keys::{KeyPair, NetworkIdentifier};
 use handfast_multiserver::{Multiserver, Noauth, Server, Shs, Transform, Transport};
+use tokio::runtime::Handle as Runtime;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    Config, Error, Event, Global, Node, NodeHandle, Permissions, Plugin,
+    Config, Error, Event, Global, Node, NodeHandle, Permissions, Plugin, Rights,
     auth::AskNode,
     camel_case,
     core_api::Core,
+    ending::{Remains, supervise},
     events::Herald,
     hook::Hooks,
-    node::Inner,
+    node::{Given, Inner},
     order::{Placed, in_order},
     peers::Peers,
     registry::Registry,
     session,
     stats::Stats,
 };
-
-/// What is left when a node has closed gets this long to notice, before it is left to itself.
-const LEFTOVERS: Duration = Duration::from_secs(5);
 
 /// An app factory: a network, plugins, hooks and default configuration, from which nodes are started. The original's
 /// `SecretStack({appKey}).use(plugin)`.
@@ -118,13 +116,14 @@ impl Stack {
         self.defaults.clone().merge(own).written_out(&self.plugins)
     }
 
-    /// Starts a node: its plugins in the order of their needs, then its listeners.
+    /// Starts a node: its plugins in the order of their needs, then its listeners. Has to run in a tokio runtime.
     ///
-    /// Dropping the future gives up and leaves nothing behind.
+    /// Dropping the future gives up; what plugins have begun is ended then, as by [`NodeHandle::abort`].
     ///
     /// # Errors
     /// What is wrong with the plugins or the configuration, before any plugin is started; what a plugin fails with; what
-    /// cannot be listened on.
+    /// cannot be listened on; [`Error::Closed`] if a plugin closes the node while it starts. What plugins have begun has
+    /// ended when this returns an error.
     pub async fn start(&self, config: Config) -> Result<Node, Error> {
         let config = self.defaults.clone().merge(config);
         let keys = self.identity.clone().ok_or(Error::NoIdentity)?;
@@ -142,31 +141,54 @@ impl Stack {
                 why: "prometheus: this program was built without the feature `prometheus` of handfast-stack".into(),
             });
         }
-        let inner = self.inner(keys, config.global.clone());
-        // From here on an error drops the node, and the supervisor ends what plugins have begun.
+        let permissions = self.all_permissions(&plugins)?;
+        let inner = self.inner(keys, config.global.clone(), permissions);
         let node = Node::new(NodeHandle { inner: inner.clone() });
-        tokio::spawn(supervise(inner.clone()));
-        self.start_plugins(&node, &plugins, &config).await?;
-
-        let multiserver = inner.multiserver();
-        let server = multiserver
-            .listen(&config.global.connections().incoming)
-            .await
-            .map_err(Error::Listen)?;
-        let _ = inner.listening.set(server.listening());
-        #[cfg(feature = "prometheus")]
-        if let Some(on) = config.global.prometheus {
-            let bound = crate::prometheus::serve(&node, on).await?;
-            tracing::info!(%bound, "counters for Prometheus");
+        tokio::spawn(supervise(Remains(inner)));
+        let started = tokio::select! {
+            started = self.bring_up(&node, &plugins, &config) => started,
+            () = node.closing() => Err(Error::Closed),
+        };
+        if let Err(error) = started {
+            // What plugins have begun has ended when the caller hears of the error: it may try again, or end the process.
+            node.abort("the node could not start").await;
+            return Err(error);
         }
-        let addresses = node.listening();
-        tracing::info!(id = %node.id(), "started");
-        inner.herald.tell(Event::Listening { addresses });
-        inner.sessions.spawn(accept(inner.clone(), server));
         Ok(node)
     }
 
-    fn inner(&self, keys: KeyPair, global: Global) -> Arc<Inner> {
+    /// Starts the plugins and listens.
+    async fn bring_up(&self, node: &Node, plugins: &[Placed], config: &Config) -> Result<(), Error> {
+        self.start_plugins(node, plugins, config).await?;
+        #[cfg(feature = "prometheus")]
+        if let Some(on) = config.global.prometheus {
+            let bound = crate::prometheus::serve(node, on).await?;
+            tracing::info!(%bound, "counters for Prometheus");
+        }
+        let inner = &node.inner;
+        let incoming = config.global.connections().incoming;
+        // The last thing that may fail, because what listens ends a moment after it is dropped.
+        let server = inner.multiserver()?.listen(&incoming).await.map_err(Error::Listen)?;
+        let _ = inner.listening.set(server.listening());
+        tracing::info!(id = %node.id(), "started");
+        inner.herald.tell(Event::Listening {
+            addresses: node.listening(),
+        });
+        inner.sessions.spawn(accept(inner.clone(), server));
+        Ok(())
+    }
+
+    /// The permissions of all plugins put together, and what everybody may call by them.
+    fn all_permissions(&self, plugins: &[Placed]) -> Result<(Rights, Permissions), Error> {
+        let of_plugin = |(_, plugin): &Placed| plugin.permissions().of_plugin(&camel_case(plugin.name()));
+        let all = plugins
+            .iter()
+            .map(of_plugin)
+            .fold(self.permissions.clone(), Permissions::merge);
+        Ok((all.anonymous_rights()?, all))
+    }
+
+    fn inner(&self, keys: KeyPair, global: Global, permissions: (Rights, Permissions)) -> Arc<Inner> {
         Arc::new_cyclic(|node| {
             let shs = Shs::new(self.network, keys.clone())
                 .handshake_timeout(global.handshake_timeout())
@@ -182,8 +204,7 @@ impl Stack {
                 keys,
                 outgoing: global.connections().outgoing,
                 global,
-                multiserver: RwLock::new(multiserver),
-                permissions: OnceLock::new(),
+                permissions,
                 listening: OnceLock::new(),
                 peers: Peers::default(),
                 herald: Herald::new(),
@@ -194,30 +215,27 @@ impl Stack {
                 aborting: CancellationToken::new(),
                 gone: CancellationToken::new(),
                 reason: Mutex::default(),
-                at_close: Mutex::default(),
-                registry: RwLock::new(Some(Arc::new(Registry::new()))),
+                given: Mutex::new(Some(Given {
+                    registry: Arc::new(Registry::new()),
+                    multiserver,
+                    at_close: Vec::new(),
+                })),
+                runtime: Runtime::current(),
             }
         })
     }
 
-    /// Starts the plugins one after the other, and puts their methods, hooks and permissions together.
+    /// Starts the plugins one after the other, and puts their methods and hooks together.
     async fn start_plugins(&self, node: &Node, plugins: &[Placed], config: &Config) -> Result<(), Error> {
         let registry = node.inner.registry()?;
-        let mut permissions = self.permissions.clone();
         for (place, plugin) in plugins {
             let name = camel_case(plugin.name());
             tracing::debug!(plugin = %name, version = plugin.version(), "starting");
             let methods = plugin.init(node.handle(), &config.of_plugin(&**plugin)).await;
             registry.add(*place, &name, methods.map_err(|error| error.of_plugin(plugin.name()))?)?;
-            permissions = permissions.merge(plugin.permissions().of_plugin(&name));
         }
         registry.add_hooks(&self.hooks)?;
-        registry.complete()?;
-        let _ = node
-            .inner
-            .permissions
-            .set((permissions.anonymous_rights()?, permissions));
-        Ok(())
+        registry.complete()
     }
 }
 
@@ -230,13 +248,12 @@ async fn accept(node: Arc<Inner>, mut server: Server) {
         };
         match accepted {
             None => return server.close().await,
-            Some(Ok(connection)) => match node.registry() {
-                Ok(registry) => drop(session::begin(&node, registry, connection)),
-                Err(_) => return,
-            },
+            // It fails when the node closes, which ends this loop, too.
+            Some(Ok(connection)) => drop(session::begin(&node, connection)),
             Some(Err(failed)) => {
-                node.stats.turned_away();
-                tracing::info!(from = %failed.from, reason = %failed.error, "turned away");
+                node.stats.turned_away(1 + failed.unreported);
+                // No more than `debug`: strangers choose how often this happens.
+                tracing::debug!(from = %failed.from, reason = %failed.error, "turned away");
                 node.herald.tell(Event::Refused {
                     from: failed.from.to_string().into(),
                     reason: failed.error.to_string().into(),
@@ -244,33 +261,6 @@ async fn accept(node: Arc<Inner>, mut server: Server) {
             }
         }
     }
-}
-
-/// Waits until the node is told to close and sees to it that nothing of it is left.
-async fn supervise(node: Arc<Inner>) {
-    node.closing.cancelled().await;
-    node.sessions.close();
-    // Connections end by themselves within the deadline; plugins may still work for them until then.
-    tokio::select! {
-        () = node.sessions.wait() => {}
-        () = node.aborting.cancelled() => {}
-    }
-    node.aborting.cancel();
-    node.tasks.close();
-    let rest = async {
-        node.sessions.wait().await;
-        let at_close = std::mem::take(&mut *node.at_close.lock().unwrap_or_else(PoisonError::into_inner));
-        for last in at_close.into_iter().rev() {
-            last.await;
-        }
-        node.tasks.wait().await;
-    };
-    if tokio::time::timeout(LEFTOVERS, rest).await.is_err() {
-        tracing::warn!("something of the node did not end when it was told to, and is left to itself");
-    }
-    *node.registry.write().unwrap_or_else(PoisonError::into_inner) = None;
-    node.herald.tell(Event::Closed);
-    node.gone.cancel();
 }
 
 impl fmt::Debug for Stack {

@@ -60,9 +60,6 @@ pub(crate) struct Stats {
     streams: AtomicU64,
     failures: AtomicU64,
     denied: AtomicU64,
-    /// Of connections that have ended; those that are open are counted at their streams.
-    bytes_in: AtomicU64,
-    bytes_out: AtomicU64,
 }
 
 fn up(counter: &AtomicU64) {
@@ -85,8 +82,6 @@ impl Stats {
             streams: zero(),
             failures: zero(),
             denied: zero(),
-            bytes_in: zero(),
-            bytes_out: zero(),
         }
     }
 
@@ -98,14 +93,12 @@ impl Stats {
         });
     }
 
-    pub(crate) fn disconnected(&self, read: u64, written: u64) {
+    pub(crate) fn disconnected(&self) {
         self.connections.fetch_sub(1, Relaxed);
-        self.bytes_in.fetch_add(read, Relaxed);
-        self.bytes_out.fetch_add(written, Relaxed);
     }
 
-    pub(crate) fn turned_away(&self) {
-        up(&self.refused);
+    pub(crate) fn turned_away(&self, how_many: u64) {
+        self.refused.fetch_add(how_many, Relaxed);
     }
 
     pub(crate) fn dial_failed(&self) {
@@ -124,8 +117,8 @@ impl Stats {
         self.start.elapsed()
     }
 
-    /// The counters; `live` are the bytes of connections that are still open.
-    pub(crate) fn snapshot(&self, live: (u64, u64)) -> Snapshot {
+    /// The counters, and the bytes that all connections have received and sent.
+    pub(crate) fn snapshot(&self, (bytes_in, bytes_out): (u64, u64)) -> Snapshot {
         let get = |counter: &AtomicU64| counter.load(Relaxed);
         Snapshot {
             uptime: self.uptime().as_millis().try_into().unwrap_or(u64::MAX),
@@ -140,8 +133,8 @@ impl Stats {
             streams: get(&self.streams),
             failures: get(&self.failures),
             denied: get(&self.denied),
-            bytes_in: get(&self.bytes_in) + live.0,
-            bytes_out: get(&self.bytes_out) + live.1,
+            bytes_in,
+            bytes_out,
         }
     }
 }

@@ -209,6 +209,65 @@ async fn a_client_that_says_nothing_is_dropped_after_the_handshake_timer() {
     assert_eq!(silent.read(&mut [0]).await.unwrap(), 0);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_that_come_up_while_their_nodes_close_have_ended_when_they_have() {
+    for round in 0..40_u64 {
+        let alice = start(Stack::new(network()).plugin(greeter()), 1).await;
+        let bob = start(Stack::new(network()).plugin(greeter()), 2).await;
+        let mut events = [alice.events(), bob.events()];
+        let dials = (0..8).map(|n| {
+            let (from, to) = if n % 2 == 0 { (&alice, &bob) } else { (&bob, &alice) };
+            let (from, to) = (from.clone(), address(to));
+            tokio::spawn(async move {
+                let peer = from.connect(to).await?;
+                let _ = peer.call::<String>("greeter.hello", ("x",)).await;
+                Ok::<_, handfast_stack::Error>(())
+            })
+        });
+        let dials: Vec<_> = dials.collect();
+        let counted = tokio::spawn({
+            let alice = alice.clone();
+            async move {
+                let mut before = 0;
+                while !alice.peers().is_empty() || alice.stats().incoming == 0 {
+                    let now = alice.stats().bytes_in;
+                    assert!(now >= before, "{now} bytes after {before}");
+                    before = now;
+                    tokio::task::yield_now().await;
+                }
+            }
+        });
+        // Before anything has come up, or when some of it has.
+        while alice.stats().incoming + bob.stats().incoming < round % 3 {
+            tokio::task::yield_now().await;
+        }
+        tokio::join!(alice.close(), bob.abort("enough"));
+        for node in [&alice, &bob] {
+            assert!(node.peers().is_empty());
+            assert_eq!(node.stats().connections, 0);
+        }
+        for events in &mut events {
+            let (mut open, mut last) = (0, None);
+            while let Some(event) = events.next().await {
+                match &event {
+                    Event::Connected(_) => open += 1,
+                    Event::Disconnected { .. } => open -= 1,
+                    _ => {}
+                }
+                assert!(open >= 0, "an end came before its beginning");
+                last = Some(event);
+            }
+            assert_eq!(open, 0, "round {round}");
+            assert!(matches!(last, Some(Event::Closed)));
+        }
+        for dial in dials {
+            let _ = dial.await.unwrap();
+        }
+        counted.abort();
+        assert!(counted.await.map_or_else(|error| error.is_cancelled(), |()| true));
+    }
+}
+
 #[tokio::test]
 async fn a_flood_of_calls_is_answered() {
     let running = Arc::new(AtomicUsize::new(0));

@@ -7,6 +7,8 @@
     clippy::indexing_slicing
 )]
 
+pub(crate) mod memory;
+
 use std::time::Duration;
 
 use async_trait::async_trait;
