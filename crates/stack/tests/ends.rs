@@ -1,5 +1,5 @@
 //! What is left of a node when it has ended, however it ended: nothing.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod common;
 
