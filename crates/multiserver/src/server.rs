@@ -7,7 +7,7 @@ use crate::{
     group::Group,
 };
 use std::{
-    fmt,
+    fmt, io,
     net::IpAddr,
     sync::{
         Arc, PoisonError, RwLock,
@@ -271,6 +271,11 @@ async fn listen(suite: Suite, place: Arc<Place>, doors: Arc<Doors>) {
                         }
                     }
                 }
+                // It says nothing of this end, so nobody else has to suffer for it.
+                Err(error) if left_already(&error) => {
+                    tracing::debug!(%error, transport = %transport, "a connection ended before it began");
+                    tokio::task::yield_now().await;
+                }
                 Err(error) => {
                     tracing::warn!(%error, transport = %transport, "cannot accept a connection");
                     // Most likely there is no file left; whoever has stood outside longest gives one back.
@@ -283,6 +288,13 @@ async fn listen(suite: Suite, place: Arc<Place>, doors: Arc<Doors>) {
             Some(_) = handshakes.join_next() => {}
         }
     }
+}
+
+/// Whether the error is that of one connection that was cut before it was accepted, which strangers can do as often as they
+/// like. Some systems tell of it, Linux does not.
+fn left_already(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
 }
 
 /// Takes one connection from its arrival to whoever fetches it.

@@ -196,13 +196,13 @@ impl Places {
     pub(super) async fn accept(&mut self) -> io::Result<(NetSocket, SocketAddr)> {
         loop {
             let (tcp, from) = poll_fn(|cx| self.poll_accept(cx)).await?;
-            if self.reach < Reach::Public {
-                let arrived_at = tcp.local_addr()?.ip();
-                if Reach::of(arrived_at) > self.reach {
-                    tracing::debug!(%from, at = %arrived_at, "closing a connection from beyond the configured scope");
+            match tcp.local_addr().map(|at| at.ip()) {
+                Ok(at) if Reach::of(at) > self.reach => {
+                    tracing::debug!(%from, %at, "closing a connection from beyond the configured scope");
                     continue;
                 }
             }
+                _ => {}
             match NetSocket::new(tcp) {
                 Ok(socket) => return Ok((socket, from)),
                 // It has left already.
