@@ -103,6 +103,11 @@ impl Cap {
     }
 
     fn lock(&self) -> MutexGuard<'_, Seats> {
+    /// How many places there are.
+    pub(crate) fn limit(&self) -> usize {
+        self.limit
+    }
+
         // Nothing in here panics half-way, so a poisoned table is a whole one.
         self.seats.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -200,6 +205,19 @@ impl Seated {
 
     /// Polls the socket unless it must go, and has `waker` woken when it must.
     fn poll<T>(
+    /// Resolves when the socket must go: for whoever holds it and does not poll it.
+    pub(crate) async fn must_go(&mut self) {
+        std::future::poll_fn(|cx| {
+            self.place.seat.reader.register(cx.waker());
+            if self.place.is_gone() {
+                Poll::Ready(())
+            } else {
+                Poll::Pending
+            }
+        })
+        .await;
+    }
+
         &mut self,
         cx: &mut Context<'_>,
         waker: fn(&Seat) -> &AtomicWaker,
