@@ -83,7 +83,8 @@ impl Seats {
                 .min_by_key(|(_, seat)| seat.active.load(Ordering::Relaxed))
                 .map(|(number, _)| *number);
             if let Some(seat) = idlest.and_then(|number| members.remove(&number)) {
-                tracing::info!(%group, "closing the longest idle connection to make room for others");
+                // No more than `debug`: strangers choose how often this happens.
+                tracing::debug!(%group, "closing the longest idle connection to make room for others");
                 seat.gone.store(true, Ordering::Release);
                 seat.reader.wake();
                 seat.writer.wake();
@@ -102,12 +103,12 @@ impl Cap {
         })
     }
 
-    fn lock(&self) -> MutexGuard<'_, Seats> {
     /// How many places there are.
     pub(crate) fn limit(&self) -> usize {
         self.limit
     }
 
+    fn lock(&self) -> MutexGuard<'_, Seats> {
         // Nothing in here panics half-way, so a poisoned table is a whole one.
         self.seats.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -135,6 +136,7 @@ impl Cap {
             let largest = seats.sizes.last().cloned();
             match largest {
                 Some((size, largest)) if owner || size > seats.size(group) + 1 => seats.shed(&largest),
+                None if owner => {}
                 _ => return Err(Error::Full { limit: self.limit }),
             }
         }
@@ -203,8 +205,6 @@ impl Seated {
         }
     }
 
-    /// Polls the socket unless it must go, and has `waker` woken when it must.
-    fn poll<T>(
     /// Resolves when the socket must go: for whoever holds it and does not poll it.
     pub(crate) async fn must_go(&mut self) {
         std::future::poll_fn(|cx| {
@@ -218,6 +218,8 @@ impl Seated {
         .await;
     }
 
+    /// Polls the socket unless it must go, and has `waker` woken when it must.
+    fn poll<T>(
         &mut self,
         cx: &mut Context<'_>,
         waker: fn(&Seat) -> &AtomicWaker,
