@@ -1,5 +1,6 @@
 //! TCP sockets: tuning, dialling, listening. What `net` and `ws` share.
 
+use super::racing;
 use crate::{
     Endpoint, Error, Incoming, Scope, Scopes,
     interfaces::{self, Reach},
@@ -92,7 +93,7 @@ impl AsyncWrite for NetSocket {
 
 /// Connects to the first address of `host` that answers.
 pub(super) async fn dial(host: &str, port: u16) -> Result<NetSocket, Error> {
-    let connected = TcpStream::connect((host, port)).await.and_then(NetSocket::new);
+    let connected = racing::connect(host, port).await.and_then(NetSocket::new);
     connected.map_err(|source| Error::Connect {
         place: place(host, port),
         source,
