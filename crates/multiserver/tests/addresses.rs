@@ -181,6 +181,22 @@ fn invites_are_read_as_they_are_pasted() {
 }
 
 #[test]
+fn no_form_of_an_address_is_longer_than_can_be_read() {
+    for host in ["a".repeat(MAX_ADDRESS_LEN), "!".repeat(MAX_ADDRESS_LEN / 2)] {
+        let object = json!({ "host": host, "port": 1, "key": KEY });
+        assert!(serde_json::from_value::<Address>(object).is_err());
+    }
+    // Each of these characters is printed as three.
+    let path = "\"".repeat(MAX_ADDRESS_LEN - 200);
+    let text = format!("ws://a.example/{path}~shs:{KEY}");
+    assert!(text.parse::<Address>().is_err());
+    assert!(text.parse::<Alternative>().is_err());
+    let text = format!("ws://a.example/{}~shs:{KEY}", &path[..1000]);
+    let address: Address = text.parse().unwrap();
+    assert_eq!(address.to_string().parse::<Address>().unwrap(), address);
+}
+
+#[test]
 fn addresses_are_put_together_from_values() {
     let key = KEY.parse().unwrap();
     let net = Alternative {

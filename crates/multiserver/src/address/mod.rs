@@ -18,8 +18,8 @@ use handfast_keys::{PublicKey, SecretKey};
 use std::{fmt, str::FromStr};
 use zeroize::Zeroizing;
 
-/// The longest text that is read as an address, in bytes. Addresses come from strangers, by beacons and messages; a real
-/// one has a few hundred bytes.
+/// The longest text that is read as an address, in bytes, and the longest that an address that was read prints. Addresses
+/// come from strangers, by beacons and messages; a real one has a few hundred bytes.
 pub const MAX_ADDRESS_LEN: usize = 8 * 1024;
 
 /// The most alternatives of one address. Each of them is dialled, so without a bound one message of a stranger would make
@@ -103,12 +103,14 @@ impl Address {
         Ok(())
     }
 
+    /// The address, unless its own text is too long to be read: escapes make texts longer.
+    fn bounded(self) -> Result<Self, Malformed> {
+        check_length(length(|out| self.write(true, out)))?;
+        Ok(self)
+    }
+
     fn parse(text: &str) -> Result<Self, Malformed> {
-        if text.len() > MAX_ADDRESS_LEN {
-            return Err(Malformed::too_much(format!(
-                "the address has more than {MAX_ADDRESS_LEN} bytes"
-            )));
-        }
+        check_length(text.len())?;
         let text = without_redirect(without_quotes(text));
         let mut texts = Vec::new();
         for text in escape::split(text, ';')
@@ -133,9 +135,10 @@ impl Address {
             .iter()
             .zip(read)
             .filter_map(|(text, read)| read.ok().or_else(|| Alternative::parse_as_other(text)));
-        Ok(Self {
+        let address = Self {
             alternatives: kept.collect(),
-        })
+        };
+        address.bounded()
     }
 }
 
@@ -271,6 +274,14 @@ fn without_redirect(text: &str) -> &str {
 
 /// Collects a text that may hold a secret in one allocation: growing would leave copies behind.
 fn secret_text(write: impl Fn(&mut dyn fmt::Write) -> fmt::Result) -> Zeroizing<String> {
+    let mut text = Zeroizing::new(String::with_capacity(length(&write)));
+    // Writing into a text cannot fail.
+    let _ = write(&mut *text);
+    text
+}
+
+/// How many bytes are written.
+fn length(write: impl Fn(&mut dyn fmt::Write) -> fmt::Result) -> usize {
     struct Length(usize);
     impl fmt::Write for Length {
         fn write_str(&mut self, text: &str) -> fmt::Result {
@@ -279,11 +290,17 @@ fn secret_text(write: impl Fn(&mut dyn fmt::Write) -> fmt::Result) -> Zeroizing<
         }
     }
     let mut length = Length(0);
-    // Writing into a text cannot fail.
     let _ = write(&mut length);
-    let mut text = Zeroizing::new(String::with_capacity(length.0));
-    let _ = write(&mut *text);
-    text
+    length.0
+}
+
+fn check_length(length: usize) -> Result<(), Malformed> {
+    if length > MAX_ADDRESS_LEN {
+        return Err(Malformed::too_much(format!(
+            "the address has more than {MAX_ADDRESS_LEN} bytes"
+        )));
+    }
+    Ok(())
 }
 
 impl fmt::Display for Address {
@@ -362,12 +379,12 @@ impl FromStr for Alternative {
 
     /// Reads one alternative, strictly: what cannot be understood is an error.
     fn from_str(text: &str) -> Result<Self, Error> {
-        if text.len() > MAX_ADDRESS_LEN {
-            return Err(Malformed::too_much(format!("the address has more than {MAX_ADDRESS_LEN} bytes")).into());
-        }
+        check_length(text.len())?;
         if escape::split(text, ';').count() > 1 {
             return Err(Malformed::too_much("more than one alternative stands here".to_owned()).into());
         }
-        Ok(Self::parse(without_redirect(without_quotes(text)))?)
+        let alternative = Self::parse(without_redirect(without_quotes(text)))?;
+        check_length(length(|out| alternative.write(true, out)))?;
+        Ok(alternative)
     }
 }

@@ -60,6 +60,7 @@ impl<'de> Visitor<'de> for TextOrObject {
         );
         legacy::build(&host, port, &key, seed.map(|seed| SecretKey::from_seed(*seed)))
             .map(Address::from)
+            .and_then(Address::bounded)
             .map_err(de::Error::custom)
     }
 }
