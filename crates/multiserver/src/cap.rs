@@ -107,6 +107,11 @@ impl Cap {
         })
     }
 
+    /// How many places there are.
+    pub(crate) fn limit(&self) -> usize {
+        self.limit
+    }
+
     fn lock(&self) -> MutexGuard<'_, Seats> {
         // Nothing in here panics half-way, so a poisoned table is a whole one.
         self.seats.lock().unwrap_or_else(PoisonError::into_inner)
@@ -139,6 +144,7 @@ impl Cap {
                     tracing::debug!(group = %largest, "closing its longest idle connection to make room for others");
                     idle = seats.shed(&largest);
                 }
+                None if owner => {}
                 _ => return Err(Error::Full { limit: self.limit }),
             }
         }
@@ -212,6 +218,19 @@ impl Seated {
             socket: Some(socket),
             place,
         }
+    }
+
+    /// Resolves when the socket must go: for whoever holds it and does not poll it.
+    pub(crate) async fn must_go(&mut self) {
+        std::future::poll_fn(|cx| {
+            self.place.seat.reader.register(cx.waker());
+            if self.place.is_gone() {
+                Poll::Ready(())
+            } else {
+                Poll::Pending
+            }
+        })
+        .await;
     }
 
     /// Polls the socket unless it must go, and has `waker` woken when it must.

@@ -318,8 +318,19 @@ async fn welcome(
     match admitted {
         Err(error) => doors.report(from, ip, &transport, error),
         Ok((established, place)) => {
-            let connection = Connection {
-                socket: Box::new(Seated::new(established.socket, place)),
+            let mut seated = Seated::new(established.socket, place);
+            let permit = tokio::select! {
+                permit = doors.sender.reserve() => permit,
+                // It holds a file, and nobody else would notice.
+                () = seated.must_go() => {
+                    let limit = doors.cap.limit();
+                    return doors.report(from, ip, &transport, Error::Full { limit });
+                }
+            };
+            // There is none when the server is closed, which closes the connection.
+            let Ok(permit) = permit else { return };
+            permit.send(Ok(Connection {
+                socket: Box::new(seated),
                 address: alternative(from, &established.layer),
                 peer: established.peer,
                 auth: established.auth,
@@ -327,9 +338,7 @@ async fn welcome(
                 seeded: false,
                 transport: transport.to_string(),
                 transform: transform.name().to_owned(),
-            };
-            // It fails when the server is closed, which closes the connection.
-            let _ = doors.sender.send(Ok(connection)).await;
+            }));
         }
     }
 }

@@ -417,6 +417,50 @@ async fn no_error_of_accepting_ends_a_listener() {
 }
 
 #[tokio::test]
+async fn whoever_leaves_before_being_accepted_costs_others_nothing() {
+    let mut house = House::new(limits(|_| {})).await;
+    let mut slow = house.knock("192.0.2.1").await;
+    for _ in 0..100 {
+        let left = io::ErrorKind::ConnectionAborted.into();
+        house.arrivals.send(Err(left)).await.unwrap();
+    }
+    slow.write_all(b"x").await.unwrap();
+    accepted(&mut house.server).await;
+}
+
+#[tokio::test]
+async fn a_connection_that_is_cut_while_nobody_fetches_it_gives_its_file_back() {
+    // So many wait to be fetched; those behind them wait in their tasks.
+    const INBOX: usize = 64;
+    let mut house = House::new(limits(|limits| limits.max_connections = INBOX + 2)).await;
+    let mut crowd = Vec::new();
+    for _ in 0..INBOX + 2 {
+        let mut here = house.knock("127.0.0.1").await;
+        here.write_all(b"x").await.unwrap();
+        crowd.push(here);
+    }
+    let mut others = Vec::new();
+    for n in 0..INBOX + 1 {
+        let mut here = house.knock(&format!("192.0.2.{n}")).await;
+        here.write_all(b"x").await.unwrap();
+        others.push(here);
+    }
+    // All of the crowd but one have made room, and one of them waited in its task.
+    let gone = crowd.into_iter().map(|here| Box::pin(closed(here)));
+    futures_util::future::select_all(gone).await;
+    assert!(house.server.accept().await.unwrap().is_ok());
+}
+
+#[tokio::test]
+async fn the_owner_gets_in_where_nobody_else_does() {
+    let mut house = House::new(limits(|limits| limits.max_connections = 0)).await;
+    let error = house.visit("192.0.2.1").await.unwrap_err();
+    assert!(matches!(error, Error::Full { limit: 0 }), "{error}");
+    let (_, owner) = house.enter("local", b'o').await.unwrap();
+    assert!(owner.auth.is_owner());
+}
+
+#[tokio::test]
 async fn a_transform_that_panics_harms_nobody_else() {
     #[derive(Debug)]
     struct Trap;

@@ -205,6 +205,25 @@ async fn a_stale_socket_is_replaced_and_a_live_one_is_not() {
     node(2).listen(&place).await.unwrap();
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_live_socket_that_does_not_answer_holds_nobody_up() {
+    let directory = tempfile::tempdir().unwrap();
+    let place = socket2::SockAddr::unix(directory.path().join("socket")).unwrap();
+    let stuck = socket2::Socket::new(socket2::Domain::UNIX, socket2::Type::STREAM, None).unwrap();
+    stuck.bind(&place).unwrap();
+    stuck.listen(0).unwrap();
+    // One waits to be accepted, and there is no room for another.
+    let _waiting = std::os::unix::net::UnixStream::connect(directory.path().join("socket")).unwrap();
+    let places = incoming([("unix", unix(directory.path()))]);
+    let listening = tokio::spawn(async move { node(1).listen(&places).await.map(drop) });
+    let error = tokio::time::timeout(std::time::Duration::from_secs(30), listening).await;
+    let error = error.unwrap().unwrap().unwrap_err();
+    assert!(
+        error.to_string().contains("another node listens there already"),
+        "{error}"
+    );
+}
+
 #[tokio::test]
 async fn a_directory_that_others_may_write_to_is_refused() {
     let directory = tempfile::tempdir().unwrap();

@@ -3,6 +3,7 @@
 mod net;
 #[cfg(feature = "onion")]
 mod onion;
+mod racing;
 mod tcp;
 #[cfg(feature = "tls")]
 mod tls;

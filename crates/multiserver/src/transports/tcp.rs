@@ -1,5 +1,6 @@
 //! TCP sockets: tuning, dialling, listening. What `net` and `ws` share.
 
+use super::racing;
 use crate::{
     Endpoint, Error, Incoming, Scope, Scopes,
     interfaces::{self, Reach},
@@ -98,7 +99,7 @@ impl AsyncWrite for NetSocket {
 
 /// Connects to the first address of `host` that answers.
 pub(super) async fn dial(host: &str, port: u16) -> Result<NetSocket, Error> {
-    let connected = TcpStream::connect((host, port)).await.and_then(NetSocket::new);
+    let connected = racing::connect(host, port).await.and_then(NetSocket::new);
     connected.map_err(|source| Error::Connect {
         place: place(host, port),
         source,
@@ -202,12 +203,12 @@ impl Places {
     pub(super) async fn accept(&mut self) -> io::Result<(NetSocket, SocketAddr)> {
         loop {
             let (tcp, from) = poll_fn(|cx| self.poll_accept(cx)).await?;
-            if self.reach < Reach::Public {
-                let arrived_at = tcp.local_addr()?.ip();
-                if Reach::of(arrived_at) > self.reach {
-                    tracing::debug!(%from, at = %arrived_at, "closing a connection from beyond the configured scope");
+            match tcp.local_addr().map(|at| at.ip()) {
+                Ok(at) if Reach::of(at) > self.reach => {
+                    tracing::debug!(%from, %at, "closing a connection from beyond the configured scope");
                     continue;
                 }
+                _ => {}
             }
             match NetSocket::new(tcp) {
                 Ok(socket) => return Ok((socket, from)),
@@ -248,24 +249,32 @@ fn bind_by_scope(scope: Scopes, port: u16, listeners: &mut Vec<TcpListener>) -> 
     }
     let listener = match listen((Ipv6Addr::UNSPECIFIED, port).into()) {
         // Both families, or a machine without IPv6.
-        Err(Error::Listen { source, .. }) if lacks_ipv6(&source) => listen((Ipv4Addr::UNSPECIFIED, port).into()),
+        Err(Error::Listen { source, .. }) if lacks_family(&source) => listen((Ipv4Addr::UNSPECIFIED, port).into()),
         other => other,
     };
     listeners.push(listener?);
     Ok(())
 }
 
-/// Both addresses that `localhost` may stand for; the second one as far as the machine has it.
+/// Both addresses that `localhost` may stand for, as far as the machine has them.
 fn bind_loopback(port: u16, listeners: &mut Vec<TcpListener>) -> Result<(), Error> {
-    let v4 = listen((Ipv4Addr::LOCALHOST, port).into())?;
-    let bound = v4.local_addr().map_or(port, |bound| bound.port());
-    listeners.push(v4);
-    match listen((Ipv6Addr::LOCALHOST, bound).into()) {
-        Ok(v6) => listeners.push(v6),
-        Err(Error::Listen { source, .. }) if lacks_ipv6(&source) => {}
+    let v4 = match listen((Ipv4Addr::LOCALHOST, port).into()) {
+        Err(Error::Listen { source, .. }) if lacks_family(&source) => None,
+        other => Some(other?),
+    };
+    let bound = v4.as_ref().and_then(|v4| v4.local_addr().ok());
+    match (
+        listen((Ipv6Addr::LOCALHOST, bound.map_or(port, |bound| bound.port())).into()),
+        &v4,
+    ) {
+        (Ok(v6), _) => listeners.extend(v4.into_iter().chain([v6])),
+        (Err(Error::Listen { source, .. }), Some(_)) if lacks_family(&source) => listeners.extend(v4),
         // The port was chosen by the system, for IPv4 alone.
-        Err(error) if port == 0 => tracing::debug!(%error, "listening on 127.0.0.1 only"),
-        Err(error) => return Err(error),
+        (Err(error), Some(_)) if port == 0 => {
+            tracing::debug!(%error, "listening on 127.0.0.1 only");
+            listeners.extend(v4);
+        }
+        (Err(error), _) => return Err(error),
     }
     Ok(())
 }
@@ -312,8 +321,8 @@ fn listen(address: SocketAddr) -> Result<TcpListener, Error> {
     })
 }
 
-/// Whether the error says that the machine has no IPv6, rather than that the port is taken or forbidden.
-fn lacks_ipv6(error: &io::Error) -> bool {
+/// Whether the error says that the machine has no IPv4, or no IPv6, rather than that the port is taken or forbidden.
+fn lacks_family(error: &io::Error) -> bool {
     !matches!(error.kind(), io::ErrorKind::AddrInUse | io::ErrorKind::PermissionDenied)
 }
 

@@ -73,7 +73,7 @@ impl Transport for Unix {
                 problem: "a Unix socket is reached from this machine only; write scope = \"device\"".to_owned(),
             });
         }
-        Ok(Box::new(UnixPlace::bind(directory)?))
+        Ok(Box::new(UnixPlace::bind(directory).await?))
     }
 }
 
@@ -107,14 +107,14 @@ struct UnixPlace {
 }
 
 impl UnixPlace {
-    fn bind(directory: &Path) -> Result<Self, Error> {
+    async fn bind(directory: &Path) -> Result<Self, Error> {
         prepare(directory)?;
         let path = directory.join(SOCKET);
         let Some(text) = path.to_str().map(str::to_owned) else {
             return Err(unusable(&path, "a path in an address has to be UTF-8"));
         };
         let lock = lock(&directory.join(LOCK), &path)?;
-        remove_stale(&path)?;
+        remove_stale(&path).await?;
         let failed = |source| Error::Listen {
             place: text.clone(),
             source,
@@ -184,7 +184,7 @@ fn lock(file: &Path, socket: &Path) -> Result<File, Error> {
 }
 
 /// Removes a socket that nobody listens on. With the lock held, one that is alive can only be a JavaScript node's.
-fn remove_stale(path: &Path) -> Result<(), Error> {
+async fn remove_stale(path: &Path) -> Result<(), Error> {
     let metadata = match fs::symlink_metadata(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         Err(error) => return Err(unusable(path, error)),
@@ -196,8 +196,10 @@ fn remove_stale(path: &Path) -> Result<(), Error> {
             "there is a file of this name that is no socket; move it away",
         ));
     }
-    match std::os::unix::net::UnixStream::connect(path) {
+    match UnixStream::connect(path).await {
         Ok(_) => Err(taken(path)),
+        // Too many wait to be accepted: it is slow, but alive.
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Err(taken(path)),
         Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
             fs::remove_file(path).map_err(|error| unusable(path, error))
         }

@@ -1,9 +1,11 @@
 //! What a handler knows about the call that it serves.
 
 use std::any::Any;
+use std::collections::BTreeMap;
 use std::fmt;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Poll, Waker};
+use std::task::{Context as TaskContext, Poll, Waker};
 
 use ::tokio::time::Instant;
 use bytes::Bytes;
@@ -40,7 +42,9 @@ enum Caller {
 #[derive(Default)]
 struct Over {
     yes: bool,
-    waiting: Vec<Waker>,
+    /// Those who wait for it, by the order in which they came.
+    waiting: BTreeMap<u64, Waker>,
+    next: u64,
 }
 
 impl Context {
@@ -170,17 +174,7 @@ impl Context {
     ///
     /// Cancel safe.
     pub async fn cancelled(&self) {
-        std::future::poll_fn(|cx| {
-            let mut over = self.over();
-            if over.yes {
-                return Poll::Ready(());
-            }
-            if !over.waiting.iter().any(|waker| waker.will_wake(cx.waker())) {
-                over.waiting.push(cx.waker().clone());
-            }
-            Poll::Pending
-        })
-        .await;
+        Waiting { cx: self, place: None }.await;
     }
 
     /// Whether [`cancelled`](Self::cancelled) would resolve at once.
@@ -200,7 +194,38 @@ impl Context {
             over.yes = true;
             std::mem::take(&mut over.waiting)
         };
-        waiting.into_iter().for_each(Waker::wake);
+        waiting.into_values().for_each(Waker::wake);
+    }
+}
+
+/// One that waits for the end of a call, until it is dropped: a long call may outlive many helpers that waited for its end in
+/// vain.
+struct Waiting<'a> {
+    cx: &'a Context,
+    place: Option<u64>,
+}
+
+impl Future for Waiting<'_> {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, task: &mut TaskContext<'_>) -> Poll<()> {
+        let mut over = self.cx.over();
+        if over.yes {
+            return Poll::Ready(());
+        }
+        let place = self.place.unwrap_or(over.next);
+        over.next = over.next.max(place.wrapping_add(1));
+        over.waiting.insert(place, task.waker().clone());
+        drop(over);
+        self.place = Some(place);
+        Poll::Pending
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        let waker = self.place.and_then(|place| self.cx.over().waiting.remove(&place));
+        drop(waker);
     }
 }
 
@@ -210,5 +235,39 @@ impl fmt::Debug for Context {
             .field("request", &self.call.number)
             .field("method", &self.call.method)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn whoever_has_stopped_waiting_for_the_end_leaves_nothing_behind() {
+        let cx = Context::detached(
+            None,
+            MethodName::plain("x"),
+            CallType::Duplex,
+            Bytes::from_static(b"[]"),
+        );
+        for _ in 0..100 {
+            // Each in a task of its own.
+            let helper = cx.clone();
+            let helper = tokio::spawn(async move {
+                tokio::select! {
+                    biased;
+                    () = helper.cancelled() => {}
+                    () = tokio::task::yield_now() => {}
+                }
+            });
+            helper.await.unwrap();
+        }
+        assert!(cx.over().waiting.is_empty());
+        let helper = cx.clone();
+        let helper = tokio::spawn(async move { helper.cancelled().await });
+        tokio::task::yield_now().await;
+        assert_eq!(cx.over().waiting.len(), 1);
+        cx.cancel();
+        helper.await.unwrap();
     }
 }
