@@ -16,6 +16,10 @@
 
 #[cfg(feature = "boxstream")]
 pub use handfast_boxstream as boxstream;
+#[cfg(feature = "gossip")]
+pub use handfast_gossip as gossip;
+#[cfg(feature = "gossip")]
+pub use handfast_json as json;
 pub use handfast_keys as keys;
 #[cfg(feature = "multiserver")]
 pub use handfast_multiserver as multiserver;

@@ -1,0 +1,10 @@
+//! What can go wrong, sorted by whose fault it is.
+
+/// Everything that this crate reports.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The caller asked for something that cannot be.
+    #[error("{0}")]
+    Caller(&'static str),
+}

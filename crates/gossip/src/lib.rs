@@ -1,0 +1,22 @@
+#![doc = include_str!("../README.md")]
+
+mod error;
+mod id;
+mod item;
+pub mod membership;
+mod overlay;
+mod peer;
+mod rules;
+pub mod secure;
+#[cfg(feature = "simulate")]
+pub mod sim;
+pub mod swarm;
+mod time;
+mod topic;
+
+pub use error::Error;
+pub use id::{Author, MessageId, TopicId};
+pub use item::{Item, Sequence};
+pub use peer::{Contact, PeerId};
+pub use rules::{Refused, Rules};
+pub use time::Time;

@@ -1,0 +1,1 @@
+//! JSON exactly as V8 reads and prints it.
