@@ -7,4 +7,8 @@ pub enum Error {
     /// The caller asked for something that cannot be.
     #[error("{0}")]
     Caller(&'static str),
+    /// A scenario for the simulator that cannot be: what is wrong, and what may stand there.
+    #[cfg(feature = "simulate")]
+    #[error("{0}")]
+    Scenario(String),
 }
