@@ -44,4 +44,8 @@ pub enum Error {
     /// A certificate or a revocation of a closed topic is not good.
     #[error("the certificate does not do: {0}")]
     Certificate(&'static str),
+    /// A scenario for the simulator that cannot be: what is wrong, and what may stand there.
+    #[cfg(feature = "simulate")]
+    #[error("{0}")]
+    Scenario(String),
 }
