@@ -2,9 +2,10 @@
 // --seed HEX (its identity) --interval MS (of its rounds; -1: only by hand) --listen HOST:PORT,… --dial HOST:PORT,… --quiet yes
 //
 // A line of standard input that is JSON is published. Others are commands:
-//   !round             a round by hand
-//   !dial HOST:PORT    one more connection
-//   !line {"seed","seq","data"}   tells the line in which the package sends this message
+//   !round               a round by hand
+//   !dial HOST:PORT      one more connection
+//   !settle              tells when nothing waits for the next round
+//   !line SEED SEQ JSON  tells the line in which the package sends this message, and the message as its readers have it
 'use strict'
 const { args, say, project, identity, exitWithParent, reportCrashes } = require('./lib/peer')
 const net = require('net')
@@ -37,19 +38,27 @@ const connect = (address) => {
   socket.on('error', (error) => say('unreachable', { address, message: error.message }))
 }
 
-// The line as the package itself makes it: a node of its own whose streams are never piped anywhere.
-function lineOf ({ seed, seq, data }) {
+// The line as the package itself makes it, and what it makes of the line.
+function lineOf (seed, seq, text) {
   const author = new Gossip({ keys: identity(seed).ssb, interval: -1 })
-  author.seq = seq
-  author.publish(data)
-  return author.store[0].trimEnd()
+  author.seq = Number(seq)
+  author.publish(JSON.parse(text))
+  const line = author.store[0].trimEnd()
+  const { signature, ...message } = JSON.parse(line).data
+  return { line, message: JSON.stringify(message) }
+}
+
+function settle () {
+  if (gossip.store.length === 0) return say('settled')
+  setTimeout(settle, 2)
 }
 
 function command (line) {
   const [, name, rest] = /^!(\w+) ?(.*)$/.exec(line)
   if (name === 'round') return gossip.gossip()
   if (name === 'dial') return connect(rest)
-  if (name === 'line') return say('line', { line: lineOf(JSON.parse(rest)) })
+  if (name === 'settle') return settle()
+  if (name === 'line') return say('line', lineOf(.../^(\w+) (\S+) (.*)$/.exec(rest).slice(1)))
   throw new Error(`no command ${name}`)
 }
 
