@@ -89,7 +89,7 @@ impl<P: PeerId> Membership<P> {
         if missing == 0 {
             return;
         }
-        let wanted = (missing / 2).max(1);
+        let wanted = (missing / 2 + self.refusals as usize / 2).clamp(1, missing);
         loop {
             let open = self.requests.iter().filter(|request| !request.late).count();
             if open >= wanted || self.requests.len() >= REQUESTS_MAX {
@@ -358,7 +358,8 @@ impl<P: PeerId> Membership<P> {
                     self.ask(other, Want::Low, now);
                 }
             }
-            _ => self.mixing.hurry(now, &self.config),
+            None if !alive => self.mixing.hurry(now, &self.config),
+            _ => {}
         }
         self.refill(now);
     }

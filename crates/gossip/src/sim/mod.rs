@@ -14,10 +14,14 @@
 mod actor;
 mod graph;
 mod network;
+mod node;
 mod queue;
+mod rules;
 mod settings;
 
 pub use actor::{Actor, Input, NodeId, Output, Wire};
 pub use graph::{Depth, Graph};
 pub use network::{Counts, Network, Vanish};
+pub use node::{Crowd, Event, Node, TOPIC};
+pub use rules::SimRules;
 pub use settings::{Latency, Settings};
