@@ -13,12 +13,13 @@ pub mod secure;
 pub mod sim;
 pub mod swarm;
 mod time;
-mod topic;
+pub mod topic;
 
 pub use error::Error;
-pub use id::{Author, MessageId, TopicId};
+pub use id::{Author, MessageId, NodeId, TopicId};
 pub use item::{Item, Sequence};
 pub use overlay::Overlay;
 pub use peer::{Contact, PeerId};
 pub use rules::{Refused, Rules};
 pub use time::Time;
+pub use topic::{Certificate, Revocation, Topic};

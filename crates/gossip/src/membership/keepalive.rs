@@ -22,7 +22,7 @@ impl<P: PeerId> Membership<P> {
                 continue;
             }
             // One side asks, and the answer tells both; the other side asks only if that question does not come.
-            let idle = if me < link.contact.peer { idle } else { idle + idle / 4 };
+            let idle = if me < link.contact.peer { idle } else { idle + idle / 8 };
             if now.since(link.heard) < idle {
                 link.check = link.heard + idle;
                 continue;

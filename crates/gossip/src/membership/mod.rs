@@ -231,9 +231,7 @@ impl<P: PeerId> Membership<P> {
         if due(self.joining.retry) {
             self.retry_join(now);
         }
-        if due(self.mixing.next) {
-            self.mix(now);
-        }
+        self.mix(now);
     }
 
     /// When to call [`Membership::handle_timeout`].
@@ -244,8 +242,12 @@ impl<P: PeerId> Membership<P> {
         }
         let links = self.views.active.iter().map(|link| link.check);
         let requests = self.requests.iter().map(Request::due);
-        let others = [self.joining.hold, self.fill_at, self.joining.retry, self.mixing.next];
-        links.chain(requests).chain(others.into_iter().flatten()).min()
+        let mixing = [self.mixing.shuffles.next, self.mixing.swaps.next];
+        let others = [self.joining.hold, self.fill_at, self.joining.retry];
+        links
+            .chain(requests)
+            .chain(others.into_iter().chain(mixing).flatten())
+            .min()
     }
 
     /// Whether the connection to a peer is needed: it is a neighbour, or was asked to be one.

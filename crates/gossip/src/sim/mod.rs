@@ -13,15 +13,25 @@
 
 mod actor;
 mod graph;
+mod links;
 mod network;
 mod node;
+mod original;
 mod queue;
+mod record;
+pub mod report;
 mod rules;
+mod run;
+pub mod scenario;
 mod settings;
+mod world;
 
 pub use actor::{Actor, Input, NodeId, Output, Wire};
 pub use graph::{Depth, Graph};
 pub use network::{Counts, Network, Vanish};
 pub use node::{Crowd, Event, Node, TOPIC};
+pub use report::Report;
 pub use rules::SimRules;
+pub use run::{Phase, Progress, run};
+pub use scenario::Scenario;
 pub use settings::{Latency, Settings};
