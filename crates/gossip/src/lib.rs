@@ -1,10 +1,11 @@
 #![doc = include_str!("../README.md")]
 
 mod error;
+mod frame;
 mod id;
 mod item;
 pub mod membership;
-mod overlay;
+pub mod overlay;
 mod peer;
 mod rules;
 pub mod secure;
@@ -17,6 +18,7 @@ pub mod topic;
 pub use error::Error;
 pub use id::{Author, MessageId, NodeId, TopicId};
 pub use item::{Item, Sequence};
+pub use overlay::Overlay;
 pub use peer::{Contact, PeerId};
 pub use rules::{Refused, Rules};
 pub use time::Time;

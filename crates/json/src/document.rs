@@ -269,9 +269,7 @@ impl<'t> Document<'t> {
     fn find(self, name: &str) -> Option<u32> {
         let is_plain = crate::scan::plain(name.as_bytes()) == name.len();
         if is_plain {
-            return self.names().find(|node| {
-                unquoted(self.tape, self.text, *node) == name
-            });
+            return self.names().find(|node| unquoted(self.tape, self.text, *node) == name);
         }
         let mut quoted = String::with_capacity(name.len() + 8);
         quoted.push('"');
@@ -416,7 +414,10 @@ fn unquoted<'t>(tape: &'t Tape, text: &'t str, node: u32) -> &'t str {
 /// The number of a node that is a `Float`.
 fn float(tape: &Tape, node: u32) -> f64 {
     let place = tape.nodes.get(node as usize).map(|node| node.start as usize);
-    place.and_then(|place| tape.floats.get(place)).copied().unwrap_or_default()
+    place
+        .and_then(|place| tape.floats.get(place))
+        .copied()
+        .unwrap_or_default()
 }
 
 /// The powers of ten that are floats.

@@ -233,7 +233,10 @@ impl Recovery {
         let usual = usual.get(usual.len() / 2).copied();
         let after = || rounds.iter().filter(|round| (at..until).contains(&round.at));
         let clean = |round: &&Round| {
-            let in_time = round.delays.at(1.0).is_some_and(|took| usual.is_none_or(|usual| took <= usual * 2));
+            let in_time = round
+                .delays
+                .at(1.0)
+                .is_some_and(|took| usual.is_none_or(|usual| took <= usual * 2));
             in_time && round.pushed as usize == round.delays.all()
         };
         // The last run of clean messages begins the repaired time.
@@ -436,12 +439,19 @@ impl fmt::Display for Report {
             )?;
         }
         if !self.missing.is_empty() {
-            let missing = self.missing.iter().map(|(message, node)| format!("{message} at {node}"));
+            let missing = self
+                .missing
+                .iter()
+                .map(|(message, node)| format!("{message} at {node}"));
             writeln!(
                 f,
                 "missing                message {}{}",
                 missing.collect::<Vec<_>>().join(", "),
-                if self.missing.len() < super::run::MISSING_SHOWN { "" } else { " …" }
+                if self.missing.len() < super::run::MISSING_SHOWN {
+                    ""
+                } else {
+                    " …"
+                }
             )?;
         }
         Ok(())
@@ -594,7 +604,10 @@ mod tests {
             round(200, &[10, 20, 30], 3, 6),
         ];
         let all = Summary::of(&rounds);
-        assert_eq!((all.redundancy_first, all.redundancy, all.redundancy_worst), (2.0, 0.5, 1.0));
+        assert_eq!(
+            (all.redundancy_first, all.redundancy, all.redundancy_worst),
+            (2.0, 0.5, 1.0)
+        );
         assert_eq!((all.sends_per_delivery, all.payload_bytes_per_delivery), (1.5, 150.0));
         assert_eq!((all.t100, all.t100_worst), (Some(40.0), Some(60.0)));
         assert_eq!((all.reliability, all.pushed), (1.0, 1.0));

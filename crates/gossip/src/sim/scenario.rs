@@ -372,7 +372,10 @@ impl Scenario {
             ("network.loss", self.network.loss, 0.9),
             ("churn.per_minute", self.churn.per_minute, 10.0),
         ];
-        let failures = self.failures.iter().map(|failure| ("failure.share", failure.share, 0.95));
+        let failures = self
+            .failures
+            .iter()
+            .map(|failure| ("failure.share", failure.share, 0.95));
         let hostile = self.hostile.iter().map(|hostile| ("hostile.share", hostile.share, 0.5));
         for (key, value, most) in shares.into_iter().chain(failures).chain(hostile) {
             within(key, value, 0.0, most)?;
@@ -403,11 +406,14 @@ impl Scenario {
         }
         if self.mode == Mode::Original && !self.hostile.is_empty() {
             return Err(Error::Scenario(
-                "hostile nodes have no part in mode = \"original\": leave [[hostile]] out, or simulate another mode".into(),
+                "hostile nodes have no part in mode = \"original\": leave [[hostile]] out, or simulate another mode"
+                    .into(),
             ));
         }
         if let (Shape::Mesh, true) = (self.links.graph, self.mode != Mode::Overlay && self.nodes > 2000) {
-            return Err(Error::Scenario("links.graph = \"mesh\" takes at most 2000 nodes".into()));
+            return Err(Error::Scenario(
+                "links.graph = \"mesh\" takes at most 2000 nodes".into(),
+            ));
         }
         if let Shape::Random(degree) = self.links.graph {
             within("links.graph.random", f64::from(degree), 2.0, 100.0)?;
@@ -437,7 +443,11 @@ impl Scenario {
             ("churn.away", self.churn.away),
         ];
         let failures = self.failures.iter().map(|failure| ("failure.at", failure.at));
-        match times.into_iter().chain(failures).find(|(_, time)| *time > Self::TIME_MAX) {
+        match times
+            .into_iter()
+            .chain(failures)
+            .find(|(_, time)| *time > Self::TIME_MAX)
+        {
             Some((key, _)) => Err(Error::Scenario(format!("{key} is longer than a day"))),
             None => Ok(()),
         }
@@ -449,7 +459,9 @@ fn within(key: &str, value: f64, least: f64, most: f64) -> Result<(), Error> {
     if (least..=most).contains(&value) {
         return Ok(());
     }
-    Err(Error::Scenario(format!("{key} is {value}; it may be {least} to {most}")))
+    Err(Error::Scenario(format!(
+        "{key} is {value}; it may be {least} to {most}"
+    )))
 }
 
 /// An error of the reader in our words: with its line, and with the nearest key if one is unknown.
@@ -461,7 +473,9 @@ fn explain(text: &str, error: &toml::de::Error) -> String {
     let message = error.message();
     // The reader lists what it knows in backquotes: the unknown word first.
     let mut quoted = message.split('`').skip(1).step_by(2);
-    let unknown = ["field", "variant"].into_iter().find(|what| message.starts_with(&format!("unknown {what} ")));
+    let unknown = ["field", "variant"]
+        .into_iter()
+        .find(|what| message.starts_with(&format!("unknown {what} ")));
     let (Some(what), Some(wrong)) = (unknown, unknown.and_then(|_| quoted.next())) else {
         return format!("{line}{message}");
     };
