@@ -192,7 +192,11 @@ impl Summary {
             t100_worst: worst.and_then(|delays| delays.into_iter().max()).map(millis),
             redundancy_first: rounds.first().map(Round::redundancy).unwrap_or_default(),
             redundancy: mean(steady.iter().map(|round| Some(round.redundancy()))).unwrap_or_default(),
-            redundancy_worst: steady.iter().map(Round::redundancy).fold(f64::NEG_INFINITY, f64::max),
+            redundancy_worst: steady
+                .iter()
+                .map(Round::redundancy)
+                .reduce(f64::max)
+                .unwrap_or_default(),
             sends_per_delivery: sum(|round| round.payloads, steady) / deliveries,
             payload_bytes_per_delivery: sum(|round| round.payload_bytes, steady) / deliveries,
             control_bytes_per_delivery: sum(|round| round.control_bytes, steady) / deliveries,
@@ -324,18 +328,9 @@ pub struct CatchUp {
     pub payload_bytes: u64,
 }
 
-impl fmt::Display for Report {
-    /// The table that the program prints.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(
-            f,
-            "{} nodes, {:?} mode, seed {}, {:.1} s of virtual time, {} events",
-            self.scenario.nodes,
-            self.scenario.mode,
-            self.seed,
-            self.summary.virtual_time / 1000.0,
-            self.summary.events
-        )?;
+impl Report {
+    /// The table of the messages, and what they come to.
+    fn messages(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
             "\n{:>5} {:>8} {:>13} {:>5} {:>7} {:>7} {:>7} {:>8} {:>9} {:>9}",
@@ -397,6 +392,25 @@ impl fmt::Display for Report {
             shown_bytes(all.payload_bytes_per_delivery),
             shown_bytes(all.control_bytes_per_delivery)
         )?;
+        Ok(())
+    }
+}
+
+impl fmt::Display for Report {
+    /// The table that the program prints.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(
+            f,
+            "{} nodes, {:?} mode, seed {}, {:.1} s of virtual time, {} events",
+            self.scenario.nodes,
+            self.scenario.mode,
+            self.seed,
+            self.summary.virtual_time / 1000.0,
+            self.summary.events
+        )?;
+        if !self.rounds.is_empty() {
+            self.messages(f)?;
+        }
         writeln!(
             f,
             "links                  {} to {}, mean {:.2}, {}",
@@ -493,7 +507,11 @@ impl fmt::Display for Runs<'_> {
         }
         let means = |of: fn(&Summary) -> Option<f64>| mean(self.0.iter().map(|report| of(&report.summary)));
         let most = |of: fn(&Summary) -> f64| self.0.iter().map(|report| of(&report.summary)).fold(f64::MIN, f64::max);
-        let least = self.0.iter().map(|report| report.summary.reliability).fold(1.0, f64::min);
+        let least = self
+            .0
+            .iter()
+            .map(|report| report.summary.reliability)
+            .fold(1.0, f64::min);
         writeln!(
             f,
             "{:>20} {:>11} {:>6.1} {:>6} {:>7} {:>7} {:>8.3} {:>6.3}",

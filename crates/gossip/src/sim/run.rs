@@ -2,7 +2,7 @@
 
 use super::{
     graph::Graph,
-    net::Links,
+    net::{Dialled, Links},
     original::Original,
     record::{NodeState, Recorder},
     report::{Degrees, Recovery, Report, Shortest, Summary, millis},
@@ -131,7 +131,7 @@ impl<'a> Run<'a> {
         let world: Box<dyn World> = match scenario.mode {
             Mode::Original => Box::new(Original::new(scenario, seed)),
             Mode::Links => Box::new(Links::new(scenario, seed, roles.clone())),
-            Mode::Overlay => todo!(),
+            Mode::Overlay => Box::new(Dialled::new(scenario, seed, roles.clone())),
         };
         let began = world.now();
         let start = began + scenario.warm_up.max(scenario.join.over);
