@@ -19,7 +19,9 @@ pub enum Error {
     #[error("a message's member `signature` holds its signature, so it cannot be given; choose another name for yours")]
     Reserved,
     /// The caller published more than travels in one message.
-    #[error("the message takes {bytes} bytes as it travels and {limit} are allowed; send what is long in parts or by reference")]
+    #[error(
+        "the message takes {bytes} bytes as it travels and {limit} are allowed; send what is long in parts or by reference"
+    )]
     TooLong {
         /// Bytes of the message, signatures included.
         bytes: usize,
