@@ -4,6 +4,7 @@ mod error;
 mod frame;
 mod id;
 mod item;
+mod limits;
 pub mod membership;
 pub mod overlay;
 mod peer;
@@ -14,12 +15,17 @@ pub mod sim;
 pub mod swarm;
 mod time;
 pub mod topic;
+#[cfg(feature = "tokio")]
+pub mod tokio;
 
 pub use error::Error;
 pub use id::{Author, MessageId, NodeId, TopicId};
 pub use item::{Item, Sequence};
 pub use overlay::Overlay;
+pub use limits::Rate;
 pub use peer::{Contact, PeerId};
 pub use rules::{Refused, Rules};
 pub use time::Time;
 pub use topic::{Certificate, Revocation, Topic};
+#[cfg(feature = "tokio")]
+pub use tokio::{Gossip, Info, Messages, Options};
