@@ -1,11 +1,15 @@
 #![doc = include_str!("../README.md")]
 
+#[cfg(feature = "tokio")]
+pub mod discovery;
 mod error;
 mod id;
 mod item;
 pub mod membership;
 mod overlay;
 mod peer;
+#[cfg(feature = "plugin")]
+pub mod plugin;
 mod rules;
 pub mod secure;
 #[cfg(feature = "simulate")]
