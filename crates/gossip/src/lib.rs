@@ -3,11 +3,12 @@
 #[cfg(feature = "tokio")]
 pub mod discovery;
 mod error;
+mod frame;
 mod id;
 mod item;
 mod limits;
 pub mod membership;
-mod overlay;
+pub mod overlay;
 mod peer;
 #[cfg(feature = "plugin")]
 pub mod plugin;
@@ -25,6 +26,7 @@ pub use error::Error;
 pub use id::{Author, MessageId, NodeId, TopicId};
 pub use item::{Item, Sequence};
 pub use limits::Rate;
+pub use overlay::Overlay;
 pub use peer::{Contact, PeerId};
 pub use rules::{Refused, Rules};
 pub use time::Time;
