@@ -316,6 +316,13 @@ impl<P: PeerId, R: Rules<P>> Overlay<P, R> {
         self.topics.get_mut(topic).map(|topic| &mut topic.rules)
     }
 
+    /// Drops a neighbour in one topic, whose rules do not let it in any more.
+    pub fn expel(&mut self, topic: &TopicId, peer: &P, now: Time) {
+        if let Some(topic) = self.touch(topic) {
+            topic.membership.expel(peer, now);
+        }
+    }
+
     /// Drops a peer for good reason: no topic listens to it for ten minutes.
     pub fn ban(&mut self, peer: P, now: Time) {
         if self.banned.len() >= BANNED_MAX {

@@ -1,8 +1,10 @@
 //! The command line.
 
+mod gossip;
 mod node;
 mod talk;
 
+pub(crate) use gossip::{Chat, Gossip, GossipCommand, GossipNode, Owner, Place, Signs};
 pub(crate) use node::{Completions, Config, Connect, Disconnect, Man, Manifest, Peers, Perms, Start, Status};
 pub(crate) use talk::{Call, Pipe, Target};
 
@@ -56,6 +58,7 @@ pub(crate) enum Command {
     Perms(Perms),
     Call(Call),
     Pipe(Pipe),
+    Gossip(Gossip),
     /// See two nodes on this machine meet, talk, and turn a stranger away
     Demo,
     Completions(Completions),
