@@ -1,6 +1,6 @@
 //! The commands that gossip.
 
-use super::Network;
+use super::{Network, Simulate};
 use crate::listen::Listen;
 use clap::{Args, Parser, Subcommand};
 use handfast_keys::PublicKey;
@@ -18,6 +18,7 @@ pub(crate) struct Gossip {
 pub(crate) enum GossipCommand {
     Node(GossipNode),
     Chat(Chat),
+    Simulate(Simulate),
 }
 
 /// Speak secure-gossip over TCP with whoever speaks it.

@@ -2,10 +2,12 @@
 
 mod gossip;
 mod node;
+mod simulate;
 mod talk;
 
 pub(crate) use gossip::{Chat, Gossip, GossipCommand, GossipNode, Owner, Place, Signs};
 pub(crate) use node::{Completions, Config, Connect, Disconnect, Man, Manifest, Peers, Perms, Start, Status};
+pub(crate) use simulate::Simulate;
 pub(crate) use talk::{Call, Pipe, Target};
 
 use clap::{Parser, Subcommand, ValueEnum};

@@ -2,6 +2,7 @@
 
 mod chat;
 mod node;
+mod simulate;
 
 use crate::{
     args::{GossipCommand, Signs},
@@ -14,6 +15,7 @@ pub(crate) async fn run(home: &Home, command: GossipCommand) -> Result<(), Failu
     match command {
         GossipCommand::Node(options) => node::run(home, options).await,
         GossipCommand::Chat(options) => chat::run(home, options).await,
+        GossipCommand::Simulate(options) => simulate::run(options).await,
     }
 }
 
