@@ -343,6 +343,30 @@ impl Lab {
         self.now = end;
     }
 
+    /// Whether the living nodes hang together.
+    pub(crate) fn is_connected(&self) -> bool {
+        self.hangs_together_without(u32::MAX)
+    }
+
+    /// Whether they would without this one.
+    pub(crate) fn hangs_together_without(&self, node: u32) -> bool {
+        let mut links: HashMap<u32, Vec<u32>> = HashMap::new();
+        for (a, b) in self.links.iter().filter(|(a, b)| *a != node && *b != node) {
+            links.entry(*a).or_default().push(*b);
+            links.entry(*b).or_default().push(*a);
+        }
+        let living = (0..self.nodes.len() as u32).filter(|at| *at != node && self.alive[*at as usize]);
+        let living: Vec<u32> = living.collect();
+        let mut reached = BTreeSet::new();
+        let mut next: Vec<u32> = living.first().copied().into_iter().collect();
+        while let Some(node) = next.pop() {
+            if reached.insert(node) {
+                next.extend(links.get(&node).into_iter().flatten());
+            }
+        }
+        reached.len() == living.len()
+    }
+
     /// Whether each living node has each of these messages: from its application's view, exactly once.
     pub(crate) fn missing(&self, items: &[Item], sender_of: impl Fn(&Item) -> u32) -> Vec<(u32, MessageId)> {
         let mut missing = Vec::new();
