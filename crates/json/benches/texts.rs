@@ -12,17 +12,27 @@ use std::hint::black_box;
 fn texts(c: &mut Criterion) {
     for corpus in work::corpora() {
         let mut group = c.benchmark_group(corpus.name);
-        group.throughput(Throughput::Bytes(corpus.bytes() as u64)).sample_size(20);
+        group
+            .throughput(Throughput::Bytes(corpus.bytes() as u64))
+            .sample_size(20);
         let texts = &corpus.texts;
         group.bench_function("parse", |b| {
             b.iter(|| texts.iter().for_each(|text| drop(black_box(parse(text).unwrap()))));
         });
         group.bench_function("parse, serde_json", |b| {
-            b.iter(|| texts.iter().for_each(|text| drop(black_box(serde_json::from_str::<serde_json::Value>(text).unwrap()))));
+            b.iter(|| {
+                texts
+                    .iter()
+                    .for_each(|text| drop(black_box(serde_json::from_str::<serde_json::Value>(text).unwrap())))
+            });
         });
         let (mut tape, mut out) = (Tape::new(), Vec::new());
         group.bench_function("read onto a tape", |b| {
-            b.iter(|| texts.iter().for_each(|text| { black_box(tape.read(text).unwrap()); }));
+            b.iter(|| {
+                texts.iter().for_each(|text| {
+                    black_box(tape.read(text).unwrap());
+                })
+            });
         });
         group.bench_function("compact to pretty by a tape", |b| {
             b.iter(|| {

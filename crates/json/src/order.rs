@@ -53,7 +53,11 @@ fn repeats<'a>(names: &[u32], of: impl Fn(u32) -> &'a [u8]) -> bool {
         let mut seen = HashTable::with_capacity(names.len());
         return names.iter().any(|node| {
             let name = of(*node);
-            let entry = seen.entry(hasher.hash_one(name), |other| of(*other) == name, |other| hasher.hash_one(of(*other)));
+            let entry = seen.entry(
+                hasher.hash_one(name),
+                |other| of(*other) == name,
+                |other| hasher.hash_one(of(*other)),
+            );
             match entry {
                 Entry::Occupied(_) => true,
                 Entry::Vacant(place) => {

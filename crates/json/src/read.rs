@@ -266,7 +266,7 @@ impl<'t, 'a> Reader<'t, 'a> {
             // Every integer up to 2^53 is a float and prints as its digits; minus zero prints without its sign.
             if digits.at_most(1 << 53) && !(negative && is_zero) {
                 self.push(Kind::Number, start, self.at);
-            return Ok(());
+                return Ok(());
             }
             return self.float(start);
         }

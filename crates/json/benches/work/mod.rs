@@ -13,13 +13,29 @@ impl Dice {
 
     fn base64(&mut self, letters: usize) -> String {
         const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-        (0..letters).map(|_| char::from(ALPHABET[self.roll(64) as usize])).collect()
+        (0..letters)
+            .map(|_| char::from(ALPHABET[self.roll(64) as usize]))
+            .collect()
     }
 
     fn words(&mut self, count: u64) -> String {
         const WORDS: [&str; 16] = [
-            "the", "scuttlebutt", "gossip", "of", "a", "boat", "Wörter", "mit", "kia", "ora", "\\n\\n", "私は", "said",
-            "\\\"no\\\"", "🐚", "everything",
+            "the",
+            "scuttlebutt",
+            "gossip",
+            "of",
+            "a",
+            "boat",
+            "Wörter",
+            "mit",
+            "kia",
+            "ora",
+            "\\n\\n",
+            "私は",
+            "said",
+            "\\\"no\\\"",
+            "🐚",
+            "everything",
         ];
         let words: Vec<&str> = (0..count).map(|_| WORDS[self.roll(16) as usize]).collect();
         words.join(" ")
@@ -49,11 +65,26 @@ pub(crate) fn corpora() -> Vec<Corpus> {
         .map(|number| format!("\"{}{number}\":{number}", dice.base64(8)))
         .collect();
     vec![
-        Corpus { name: "messages of a feed, one by one", texts: messages },
-        Corpus { name: "the same in one array", texts: vec![log] },
-        Corpus { name: "floats of 16 digits", texts: vec![format!("[{}]", floats.join(","))] },
-        Corpus { name: "one object of 20,000 names", texts: vec![format!("{{{}}}", names.join(","))] },
-        Corpus { name: "one text of 1 MiB", texts: vec![format!("\"{}\"", dice.base64(1 << 20))] },
+        Corpus {
+            name: "messages of a feed, one by one",
+            texts: messages,
+        },
+        Corpus {
+            name: "the same in one array",
+            texts: vec![log],
+        },
+        Corpus {
+            name: "floats of 16 digits",
+            texts: vec![format!("[{}]", floats.join(","))],
+        },
+        Corpus {
+            name: "one object of 20,000 names",
+            texts: vec![format!("{{{}}}", names.join(","))],
+        },
+        Corpus {
+            name: "one text of 1 MiB",
+            texts: vec![format!("\"{}\"", dice.base64(1 << 20))],
+        },
     ]
 }
 
