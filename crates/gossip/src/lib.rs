@@ -3,6 +3,7 @@
 mod error;
 mod id;
 mod item;
+mod limits;
 pub mod membership;
 mod overlay;
 mod peer;
@@ -12,11 +13,16 @@ pub mod secure;
 pub mod sim;
 pub mod swarm;
 mod time;
+#[cfg(feature = "tokio")]
+pub mod tokio;
 mod topic;
 
 pub use error::Error;
 pub use id::{Author, MessageId, TopicId};
 pub use item::{Item, Sequence};
+pub use limits::Rate;
 pub use peer::{Contact, PeerId};
 pub use rules::{Refused, Rules};
 pub use time::Time;
+#[cfg(feature = "tokio")]
+pub use tokio::{Gossip, Info, Messages, Options};

@@ -1,0 +1,190 @@
+//! Messages that were announced and have not come: how long to wait, and whom to ask.
+
+use super::{config::Config, frame::GRAFT_MAX};
+use crate::{MessageId, PeerId, Time};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    time::Duration,
+};
+
+/// How many messages one neighbour may announce that have not come. One that announces what does not exist fills its own
+/// share and nobody else's; what honest ones announce beyond it comes by catch-up.
+pub const MISSING_PER_PEER: usize = 2048;
+/// How many neighbours that announced it are remembered for a missing message.
+const ANNOUNCERS_MAX: usize = 8;
+/// How often a missing message is asked for. Then it is left to catch-up.
+const ASK_MAX: u8 = 4;
+
+#[derive(Debug)]
+pub(super) struct Missing<P> {
+    entries: HashMap<MessageId, Entry<P>>,
+    due: BTreeSet<(Time, MessageId)>,
+    load: BTreeMap<P, usize>,
+    patience: Patience,
+}
+
+#[derive(Debug)]
+struct Entry<P> {
+    due: Time,
+    announcers: Vec<Announcer<P>>,
+    /// How often somebody was asked.
+    asked: u8,
+}
+
+/// A neighbour that has a missing message.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Announcer<P> {
+    pub(super) peer: P,
+    /// When it said so.
+    pub(super) at: Time,
+}
+
+/// What is known of a message that was missing.
+#[derive(Debug)]
+pub(super) struct Found<P> {
+    pub(super) announcers: Vec<Announcer<P>>,
+    /// Whether somebody was asked for it.
+    pub(super) asked: bool,
+}
+
+/// How long payloads stay behind their announcements when all is well: mean and deviation, as TCP estimates a round trip.
+#[derive(Debug, Default)]
+struct Patience {
+    observed: Option<(Duration, Duration)>,
+}
+
+impl Patience {
+    fn observe(&mut self, late: Duration) {
+        let (mean, deviation) = self.observed.unwrap_or((late, late / 2));
+        let error = mean.abs_diff(late);
+        self.observed = Some((
+            mean.saturating_mul(7).saturating_add(late) / 8,
+            deviation.saturating_mul(3).saturating_add(error) / 4,
+        ));
+    }
+
+    fn wait(&self, config: &Config) -> Duration {
+        self.observed.map_or(config.graft_delay, |(mean, deviation)| {
+            mean.saturating_add(deviation.saturating_mul(4))
+                .clamp(config.graft_delay_min, config.graft_delay_max)
+        })
+    }
+}
+
+impl<P> Default for Missing<P> {
+    fn default() -> Self {
+        Self {
+            entries: HashMap::new(),
+            due: BTreeSet::new(),
+            load: BTreeMap::new(),
+            patience: Patience::default(),
+        }
+    }
+}
+
+impl<P: PeerId> Missing<P> {
+    /// `peer` has a message that is not known here.
+    pub(super) fn announced(&mut self, id: MessageId, peer: P, config: &Config, now: Time) {
+        let load = self.load.entry(peer).or_default();
+        if *load >= MISSING_PER_PEER {
+            return;
+        }
+        let entry = self.entries.entry(id).or_insert_with(|| {
+            let due = now + self.patience.wait(config);
+            self.due.insert((due, id));
+            Entry {
+                due,
+                announcers: Vec::with_capacity(1),
+                asked: 0,
+            }
+        });
+        if entry.announcers.len() < ANNOUNCERS_MAX && entry.announcers.iter().all(|known| known.peer != peer) {
+            entry.announcers.push(Announcer { peer, at: now });
+            *load += 1;
+        }
+    }
+
+    /// The message has come, whichever way.
+    pub(super) fn found(&mut self, id: &MessageId) -> Option<Found<P>> {
+        let entry = self.entries.remove(id)?;
+        self.due.remove(&(entry.due, *id));
+        for announcer in &entry.announcers {
+            self.unload(&announcer.peer);
+        }
+        Some(Found {
+            announcers: entry.announcers,
+            asked: entry.asked > 0,
+        })
+    }
+
+    /// The tree brought a payload this long after its first announcement.
+    pub(super) fn observe(&mut self, late: Duration) {
+        self.patience.observe(late);
+    }
+
+    /// What to ask whom, now. Each neighbour is asked for [`GRAFT_MAX`] messages at most; the rest waits
+    /// for another turn.
+    pub(super) fn overdue(&mut self, config: &Config, now: Time) -> BTreeMap<P, Vec<MessageId>> {
+        let mut asks: BTreeMap<P, Vec<MessageId>> = BTreeMap::new();
+        while let Some(&(due, id)) = self.due.first() {
+            if due > now {
+                break;
+            }
+            self.due.pop_first();
+            let Some(entry) = self.entries.get_mut(&id) else {
+                continue;
+            };
+            let turn = usize::from(entry.asked).checked_rem(entry.announcers.len());
+            match turn.and_then(|turn| entry.announcers.get(turn)) {
+                Some(announcer) if entry.asked < ASK_MAX => {
+                    let ask = asks.entry(announcer.peer).or_default();
+                    entry.due = now + config.graft_retry;
+                    if ask.len() < GRAFT_MAX {
+                        ask.push(id);
+                        entry.asked += 1;
+                    }
+                    self.due.insert((entry.due, id));
+                }
+                _ => {
+                    entry.due = due;
+                    self.found(&id);
+                }
+            }
+        }
+        asks
+    }
+
+    pub(super) fn next_due(&self) -> Option<Time> {
+        self.due.first().map(|(due, _)| *due)
+    }
+
+    /// A neighbour is gone, and with it what it announced.
+    pub(super) fn forget(&mut self, peer: &P) {
+        if self.load.remove(peer).is_none() {
+            return;
+        }
+        let due = &mut self.due;
+        self.entries.retain(|id, entry| {
+            entry.announcers.retain(|announcer| announcer.peer != *peer);
+            let stays = !entry.announcers.is_empty();
+            if !stays {
+                due.remove(&(entry.due, *id));
+            }
+            stays
+        });
+    }
+
+    /// How many messages are missing.
+    pub(super) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    fn unload(&mut self, peer: &P) {
+        if let Some(load) = self.load.get_mut(peer) {
+            *load = load.saturating_sub(1);
+            if *load == 0 {
+                self.load.remove(peer);
+            }
+        }
+    }
+}

@@ -1,0 +1,390 @@
+//! One topic's broadcast, catch-up and history, over neighbours that somebody else finds.
+//!
+//! ```text
+//!                         Gossip                    Gossip
+//!              publish ──────────► eager neighbour ──────────► …      the tree: each message once over each of its links
+//!                 │
+//!                 │  IHave, batched
+//!                 └ ─ ─ ─ ─ ─ ─ ─► lazy neighbour                     the rest of the links: names only
+//!                                       │ the payload does not come
+//!                 ◄─────────────────────┘ Graft: push to me, beginning with this
+//!
+//!        Summary ◄────────────────────► Summary                       what both have, compared in 30 bytes:
+//!                                       equal: nothing                after changes, and now and then
+//!                                       else: Vector, Sketch or Reconcile, then Want and Items
+//! ```
+//!
+//! # Driving it
+//! A [`Swarm`] does no I/O and looks at no clock. Events go in with the time at which they happen:
+//! [`neighbour_up`](Swarm::neighbour_up), [`neighbour_down`](Swarm::neighbour_down), [`handle`](Swarm::handle) for each frame,
+//! [`publish`](Swarm::publish), [`congested`](Swarm::congested), and [`handle_timeout`](Swarm::handle_timeout) no earlier than
+//! [`poll_timeout`](Swarm::poll_timeout) says. After each of them, [`poll`](Swarm::poll) until it returns `None`: it checks the
+//! messages that arrived, in one batch, and hands out what must happen. Time never goes back.
+
+mod config;
+mod frame;
+mod history;
+mod missing;
+mod seen;
+mod tree;
+
+pub use config::{Config, Order};
+pub use frame::{
+    ANNOUNCE_MAX, BODY_MAX, FRAME_MAX, Fault, Frame, GRAFT_MAX, ITEMS_MAX, Reconcile, Sketch, Summary, Vector,
+    WANT_MAX, Want,
+};
+pub use history::History;
+pub use missing::MISSING_PER_PEER;
+
+use crate::{Item, MessageId, PeerId, Refused, Rules, Time};
+use bytes::Bytes;
+use missing::Missing;
+use rand::{SeedableRng, rngs::ChaCha8Rng};
+use seen::Seen;
+use std::collections::{HashSet, VecDeque};
+use tree::Tree;
+
+/// Bytes of messages that wait for their check. Whoever drives the machine polls it after each frame, so this is reached
+/// only by one that does not; what is beyond it is dropped and comes by catch-up.
+const INBOX_BYTES_MAX: usize = 16 << 20;
+
+/// One topic's broadcast, catch-up and history. The module's page says how to drive it.
+#[derive(Debug)]
+pub struct Swarm<P> {
+    config: Config,
+    rng: ChaCha8Rng,
+    tree: Tree<P>,
+    missing: Missing<P>,
+    history: History,
+    seen: Seen,
+    inbox: VecDeque<Arrived<P>>,
+    inbox_bytes: usize,
+    out: VecDeque<Output<P>>,
+}
+
+/// A message that waits for its check.
+#[derive(Debug)]
+struct Arrived<P> {
+    from: P,
+    /// The name that it came under, if it came down the tree.
+    id: Option<MessageId>,
+    hops: u16,
+    body: Bytes,
+}
+
+/// What must happen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Output<P> {
+    /// Send this to a neighbour. Frames may be lost and reordered; what they carry comes all the same, later.
+    Send {
+        /// The neighbour.
+        to: P,
+        /// What to send.
+        frame: Frame,
+    },
+    /// Hand this to the application.
+    Deliver(Delivery<P>),
+    /// Drop this peer: it did what no honest one does. It is no neighbour any more.
+    Fault {
+        /// The peer.
+        peer: P,
+        /// What it did.
+        fault: Fault,
+    },
+}
+
+impl<P> Output<P> {
+    const fn send(to: P, frame: Frame) -> Self {
+        Self::Send { to, frame }
+    }
+}
+
+/// A message for the application: each once, and none that was published here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Delivery<P> {
+    /// The message.
+    pub item: Item,
+    /// Who brought it.
+    pub from: Option<P>,
+    /// Over how many links it came down the tree; 0 if it came another way.
+    pub hops: u16,
+    /// Whether it came by catch-up.
+    pub caught_up: bool,
+}
+
+impl<P: PeerId> Swarm<P> {
+    /// A swarm without neighbours and messages. All that it leaves to chance follows from `seed`, which nobody else may
+    /// know; [`Config::check`] tells whether `config` makes sense.
+    #[must_use]
+    pub fn new(config: Config, seed: [u8; 32], now: Time) -> Self {
+        let _ = now;
+        Self {
+            config,
+            rng: ChaCha8Rng::from_seed(seed),
+            tree: Tree::default(),
+            missing: Missing::default(),
+            history: History::default(),
+            seen: Seen::default(),
+            inbox: VecDeque::new(),
+            inbox_bytes: 0,
+            out: VecDeque::new(),
+        }
+    }
+
+    /// A link to a peer that speaks this protocol stands.
+    pub fn neighbour_up(&mut self, peer: P, now: Time) {
+        let _ = now;
+        self.tree.up(peer, &mut self.out);
+    }
+
+    /// A neighbour is gone.
+    pub fn neighbour_down(&mut self, peer: &P, now: Time) {
+        let _ = now;
+        self.missing.forget(peer);
+        self.tree.down(peer, &mut self.out);
+    }
+
+    /// Whether a neighbour's socket does not drain. Until it does, it gets announcements instead of payloads.
+    pub fn congested(&mut self, peer: &P, congested: bool, now: Time) {
+        self.tree.congested(peer, congested, now);
+    }
+
+    /// A frame of a peer. Messages are queued; the next [`poll`](Self::poll) checks them.
+    ///
+    /// A peer that is not a neighbour (yet: frames may overtake each other) may bring messages and ask for nothing.
+    pub fn handle(&mut self, from: P, frame: Frame, now: Time) {
+        if let Err(fault) = frame.check() {
+            return self.fault(from, fault, now);
+        }
+        match frame {
+            Frame::Gossip { id, hops, body } if self.knows(&id, now) => {
+                let _ = (hops, body);
+                self.duplicate(&id, from, now);
+            }
+            Frame::Gossip { id, hops, body } => self.arrived(from, Some(id), hops, body),
+            Frame::Items(bodies) => {
+                for body in bodies {
+                    self.arrived(from, None, 0, body);
+                }
+            }
+            _ if !self.tree.contains(&from) => {}
+            Frame::IHave(names) => {
+                self.tree.has(&from, &names);
+                for (id, _) in names {
+                    if !self.knows(&id, now) {
+                        self.missing.announced(id, from, &self.config, now);
+                    }
+                }
+            }
+            Frame::Graft(names) => {
+                self.tree.set_eager(&from);
+                for id in names {
+                    if let Some(kept) = self.history.kept(&id) {
+                        let hops = kept.hops.saturating_add(1);
+                        let body = kept.item.body.clone();
+                        self.out.push_back(Output::send(from, Frame::Gossip { id, hops, body }));
+                    }
+                }
+            }
+            Frame::Prune => self.tree.set_lazy(&from),
+            Frame::Summary(_) | Frame::Vector(_) | Frame::Sketch(_) | Frame::Reconcile(_) | Frame::Want(_) => {}
+            Frame::Unknown(_) => {}
+        }
+    }
+
+    /// Publishes a checked message: our own (`from` is `None`), or one that came another way, over a link that `from` names
+    /// and that is no neighbour. The latter is also delivered. Returns `false`, and does nothing, if it is known already.
+    pub fn publish(&mut self, item: Item, from: Option<P>, now: Time) -> bool {
+        if self.knows(&item.id, now) || from.is_some() && self.is_stale(&item, now) {
+            return false;
+        }
+        let announcers = self
+            .missing
+            .found(&item.id)
+            .map_or_else(Vec::new, |found| found.announcers);
+        self.tree
+            .first(item.id, None, &announcers, false, &self.config, now, &mut self.out);
+        self.tree.spread(
+            (item.id, 0, &item.body),
+            from,
+            &announcers,
+            &self.config,
+            now,
+            &mut self.out,
+        );
+        if from.is_some() {
+            self.deliver(Delivery {
+                item: item.clone(),
+                from,
+                hops: 0,
+                caught_up: false,
+            });
+        }
+        self.keep(item, 0, now + self.config.settle, now);
+        true
+    }
+
+    /// What must happen next. The first call after an event asks `rules` about all messages that arrived, in one batch.
+    /// `None`: nothing until the next event or [`poll_timeout`](Self::poll_timeout).
+    pub fn poll(&mut self, rules: &mut dyn Rules<P>, now: Time) -> Option<Output<P>> {
+        while !self.inbox.is_empty() {
+            self.read(rules, now);
+        }
+        let next = self.out.pop_front();
+        if next.is_none() && self.out.capacity() > 16 {
+            // Ten thousand idle swarms in one process keep nothing for later.
+            self.out = VecDeque::new();
+        }
+        next
+    }
+
+    /// Does what is due by now.
+    pub fn handle_timeout(&mut self, now: Time) {
+        self.tree.announce(now, &mut self.out);
+        for (peer, names) in self.missing.overdue(&self.config, now) {
+            if self.tree.contains(&peer) {
+                self.tree.set_eager(&peer);
+                self.out.push_back(Output::send(peer, Frame::Graft(names)));
+            }
+        }
+        self.evict(now);
+    }
+
+    /// When [`handle_timeout`](Self::handle_timeout) wants to be called, if ever.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Time> {
+        [
+            self.tree.next_due(),
+            self.missing.next_due(),
+            self.history.next_eviction(self.config.history_age),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
+    }
+
+    /// The messages that are kept.
+    #[must_use]
+    pub const fn history(&self) -> &History {
+        &self.history
+    }
+
+    /// The neighbours that payloads are pushed to: the links that carry the tree.
+    pub fn eager(&self) -> impl Iterator<Item = P> {
+        self.tree.eager()
+    }
+
+    fn knows(&self, id: &MessageId, now: Time) -> bool {
+        self.history.kept(id).is_some() || self.seen.contains(id, now)
+    }
+
+    fn is_stale(&self, item: &Item, now: Time) -> bool {
+        self.seen.is_stale(item, self.config.history_age, now)
+    }
+
+    fn fault(&mut self, peer: P, fault: Fault, now: Time) {
+        self.neighbour_down(&peer, now);
+        self.out.push_back(Output::Fault { peer, fault });
+    }
+
+    fn arrived(&mut self, from: P, id: Option<MessageId>, hops: u16, body: Bytes) {
+        if body.len() <= self.config.message_max && self.inbox_bytes + body.len() <= INBOX_BYTES_MAX {
+            self.inbox_bytes += body.len();
+            self.inbox.push_back(Arrived { from, id, hops, body });
+        }
+    }
+
+    /// Asks the rules about what has arrived. Of several under one name, the first is asked about; only if it is refused,
+    /// the next one matters.
+    fn read(&mut self, rules: &mut dyn Rules<P>, now: Time) {
+        self.inbox_bytes = 0;
+        let mut names = HashSet::new();
+        let mut batch = Vec::new();
+        for arrived in std::mem::take(&mut self.inbox) {
+            match arrived.id {
+                Some(id) if self.knows(&id, now) => self.duplicate(&id, arrived.from, now),
+                Some(id) if !names.insert(id) => self.inbox.push_back(arrived),
+                _ => batch.push(arrived),
+            }
+        }
+        if batch.is_empty() {
+            return;
+        }
+        let bodies: Vec<Bytes> = batch.iter().map(|arrived| arrived.body.clone()).collect();
+        for (arrived, answer) in batch.into_iter().zip(rules.read(&bodies, now)) {
+            match (answer, arrived.id) {
+                (Ok(item), Some(id)) if item.id != id => self.fault(arrived.from, Fault::WrongName, now),
+                (Ok(item), _) => self.accept(item, &arrived, now),
+                (Err(Refused::Forged), _) => self.fault(arrived.from, Fault::Forged, now),
+                (Err(Refused::Unwelcome | Refused::TooMany), Some(id)) => {
+                    self.missing.found(&id);
+                    self.seen.refused(id, now);
+                }
+                (Err(Refused::Unwelcome | Refused::TooMany), None) => {}
+            }
+        }
+    }
+
+    fn accept(&mut self, item: Item, arrived: &Arrived<P>, now: Time) {
+        if self.knows(&item.id, now) {
+            if arrived.id.is_some() {
+                self.duplicate(&item.id, arrived.from, now);
+            }
+            return;
+        }
+        let found = self.missing.found(&item.id);
+        if self.is_stale(&item, now) {
+            return;
+        }
+        let caught_up = arrived.id.is_none();
+        if !caught_up {
+            let (announcers, asked) =
+                found.map_or_else(|| (Vec::new(), false), |found| (found.announcers, found.asked));
+            if !asked {
+                let first = announcers.iter().map(|announcer| announcer.at).min();
+                self.missing
+                    .observe(first.map_or_else(Default::default, |first| now.since(first)));
+            }
+            let from = Some(arrived.from);
+            self.tree
+                .first(item.id, from, &announcers, asked, &self.config, now, &mut self.out);
+            self.tree.spread(
+                (item.id, arrived.hops, &item.body),
+                from,
+                &announcers,
+                &self.config,
+                now,
+                &mut self.out,
+            );
+        }
+        self.deliver(Delivery {
+            item: item.clone(),
+            from: Some(arrived.from),
+            hops: arrived.hops,
+            caught_up,
+        });
+        let settles = if caught_up { now } else { now + self.config.settle };
+        self.keep(item, arrived.hops, settles, now);
+    }
+
+    fn duplicate(&mut self, id: &MessageId, from: P, now: Time) {
+        if let Some(late) = self.tree.duplicate(id, from, now, &mut self.out) {
+            self.missing.observe(late);
+        }
+    }
+
+    fn deliver(&mut self, delivery: Delivery<P>) {
+        self.out.push_back(Output::Deliver(delivery));
+    }
+
+    fn keep(&mut self, item: Item, hops: u16, settles: Time, now: Time) {
+        self.history.insert(item, hops, settles, now);
+        self.evict(now);
+    }
+
+    fn evict(&mut self, now: Time) {
+        while let Some(evicted) = self.history.evict(&self.config, now) {
+            self.seen.evicted(evicted, self.config.memory);
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! Memory of names beyond the history: what was evicted or refused is not taken again.
+
+use super::history::Evicted;
+use crate::{Author, Item, MessageId, Sequence, Time};
+use std::{
+    collections::{BTreeMap, HashMap, VecDeque},
+    time::Duration,
+};
+
+/// For how many authors it is remembered up to which number their messages were forgotten. Keys are free, so somebody may
+/// fill this; what is lost then is protection from the replay of messages that two tables have forgotten.
+const HORIZONS_MAX: usize = 1 << 16;
+/// The most refused names that are remembered. Beyond that, refused messages are checked again when they come again.
+const REFUSED_MAX: usize = 1 << 14;
+/// For how long a refused message is not looked at again. The author may be let in meanwhile, or have room again.
+const REFUSED_FOR: Duration = Duration::from_secs(60);
+
+/// Names that are not in the history, yet known.
+///
+/// What aged out of the history with a proven number needs no memory: its number says that it is too old. Everything else
+/// is remembered in the order of its eviction, and when there is no room for a name with a proven number, for the author
+/// the number is remembered up to which nothing more is taken.
+#[derive(Debug, Default)]
+pub(super) struct Seen {
+    evicted: HashMap<MessageId, Option<(Author, u64)>>,
+    order: VecDeque<MessageId>,
+    horizons: BTreeMap<Author, u64>,
+    refused: HashMap<MessageId, Time>,
+    refused_order: VecDeque<MessageId>,
+}
+
+impl Seen {
+    /// Whether this message was here and is not wanted again.
+    pub(super) fn contains(&self, id: &MessageId, now: Time) -> bool {
+        self.evicted.contains_key(id) || self.refused.get(id).is_some_and(|until| *until > now)
+    }
+
+    /// Whether a message that is not known by name is a replay all the same, or too old to tell.
+    pub(super) fn is_stale(&self, item: &Item, age: Duration, now: Time) -> bool {
+        let Sequence::Proven(number) = item.sequence else {
+            return false;
+        };
+        now.since(super::history::born(item, now)) > age
+            || self
+                .horizons
+                .get(&item.author)
+                .is_some_and(|horizon| number <= *horizon)
+    }
+
+    pub(super) fn evicted(&mut self, Evicted { item, aged }: Evicted, capacity: usize) {
+        let proven = item.sequence.proven();
+        if aged && proven.is_some() {
+            return;
+        }
+        let line = proven.map(|number| (item.author, number));
+        if self.evicted.insert(item.id, line).is_none() {
+            self.order.push_back(item.id);
+        }
+        while self.order.len() > capacity {
+            let Some(id) = self.order.pop_front() else { break };
+            if let Some((author, number)) = self.evicted.remove(&id).flatten() {
+                if self.horizons.len() >= HORIZONS_MAX && !self.horizons.contains_key(&author) {
+                    self.horizons.pop_first();
+                }
+                let horizon = self.horizons.entry(author).or_default();
+                *horizon = number.max(*horizon);
+            }
+        }
+    }
+
+    pub(super) fn refused(&mut self, id: MessageId, now: Time) {
+        if self.refused.insert(id, now + REFUSED_FOR).is_none() {
+            self.refused_order.push_back(id);
+        }
+        while self.refused_order.len() > REFUSED_MAX {
+            let Some(id) = self.refused_order.pop_front() else {
+                break;
+            };
+            self.refused.remove(&id);
+        }
+    }
+}

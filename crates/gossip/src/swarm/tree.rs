@@ -1,0 +1,309 @@
+//! The tree: to which neighbours payloads are pushed, and to which they are only announced.
+//!
+//! A payload that comes a second time shows a circle, and the link it came over is pruned on both sides; what is left after
+//! one message has flooded the swarm is a tree, made of the fastest paths from its publisher. A link to a swarm that has
+//! such a tree joins it as a spare one.
+
+use super::{
+    Output,
+    config::Config,
+    frame::{ANNOUNCE_MAX, Frame},
+    missing::Announcer,
+};
+use crate::{MessageId, PeerId, Time};
+use bytes::Bytes;
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+
+/// How many announcements wait for one neighbour. A congested one may stay so for long; what it misses comes by catch-up.
+const WAITING_MAX: usize = 4096;
+/// For how many messages it is remembered who brought them. A duplicate is worth a prune only while its message is young.
+const RECENT_MAX: usize = 1024;
+
+#[derive(Debug)]
+pub(super) struct Tree<P> {
+    neighbours: BTreeMap<P, Neighbour>,
+    /// The neighbour that brought the last message, or was asked to bring the next.
+    parent: Option<P>,
+    /// Whether a message has flooded these links: from then on there is a tree, and a new link is spare.
+    grown: bool,
+    /// When announcements go out.
+    due: Option<Time>,
+    recent: HashMap<MessageId, Came<P>>,
+    recent_order: VecDeque<MessageId>,
+}
+
+#[derive(Debug, Default)]
+struct Neighbour {
+    eager: bool,
+    congested: bool,
+    /// Announcements that wait to travel together.
+    waiting: VecDeque<(MessageId, u16)>,
+    /// How many messages in a row it announced well before they came.
+    faster: u8,
+}
+
+/// How a message came.
+#[derive(Debug)]
+struct Came<P> {
+    /// The neighbour that pushed it; `None` if it was published here.
+    from: Option<P>,
+    /// When it was announced first, if somebody was asked for it.
+    announced: Option<Time>,
+}
+
+impl<P> Default for Tree<P> {
+    fn default() -> Self {
+        Self {
+            neighbours: BTreeMap::new(),
+            parent: None,
+            grown: false,
+            due: None,
+            recent: HashMap::new(),
+            recent_order: VecDeque::new(),
+        }
+    }
+}
+
+type Outputs<P> = VecDeque<Output<P>>;
+
+impl<P: PeerId> Tree<P> {
+    pub(super) fn contains(&self, peer: &P) -> bool {
+        self.neighbours.contains_key(peer)
+    }
+
+    pub(super) fn peers(&self) -> impl Iterator<Item = P> {
+        self.neighbours.keys().copied()
+    }
+
+    pub(super) fn eager(&self) -> impl Iterator<Item = P> {
+        self.neighbours
+            .iter()
+            .filter(|(_, neighbour)| neighbour.eager)
+            .map(|(peer, _)| *peer)
+    }
+
+    pub(super) fn is_congested(&self, peer: &P) -> bool {
+        self.neighbours.get(peer).is_some_and(|neighbour| neighbour.congested)
+    }
+
+    /// A new link. Payloads flow over it at once only where there is no tree yet.
+    pub(super) fn up(&mut self, peer: P, out: &mut Outputs<P>) {
+        if self.contains(&peer) {
+            return;
+        }
+        let rooted = self.grown && self.neighbours.values().any(|neighbour| neighbour.eager);
+        self.neighbours.insert(
+            peer,
+            Neighbour {
+                eager: !rooted,
+                ..Neighbour::default()
+            },
+        );
+        if !rooted && self.parent.is_none() {
+            self.adopt(peer, out);
+        }
+    }
+
+    /// A link is gone. If payloads came over it, a spare one takes its place before anything is missed.
+    pub(super) fn down(&mut self, peer: &P, out: &mut Outputs<P>) {
+        if self.neighbours.remove(peer).is_none() {
+            return;
+        }
+        let orphaned = self.parent == Some(*peer);
+        if orphaned {
+            self.parent = None;
+        }
+        let cut_off = !self.neighbours.values().any(|neighbour| neighbour.eager);
+        if !orphaned && !cut_off {
+            return;
+        }
+        let spare = self
+            .neighbours
+            .iter()
+            .filter(|(_, neighbour)| !neighbour.eager)
+            .max_by_key(|(_, neighbour)| neighbour.faster)
+            .map(|(peer, _)| *peer);
+        if let Some(spare) = spare {
+            self.adopt(spare, out);
+        }
+    }
+
+    /// Asks `peer` to push to us from now on.
+    fn adopt(&mut self, peer: P, out: &mut Outputs<P>) {
+        if let Some(neighbour) = self.neighbours.get_mut(&peer) {
+            neighbour.eager = true;
+            neighbour.faster = 0;
+            self.parent = Some(peer);
+            out.push_back(Output::send(peer, Frame::Graft(Vec::new())));
+        }
+    }
+
+    /// `peer` wants payloads, or is about to be asked for one.
+    pub(super) fn set_eager(&mut self, peer: &P) {
+        if let Some(neighbour) = self.neighbours.get_mut(peer) {
+            neighbour.eager = true;
+        }
+    }
+
+    /// `peer` does not want payloads.
+    pub(super) fn set_lazy(&mut self, peer: &P) {
+        if let Some(neighbour) = self.neighbours.get_mut(peer) {
+            neighbour.eager = false;
+            neighbour.faster = 0;
+            if self.parent == Some(*peer) {
+                self.parent = None;
+            }
+        }
+    }
+
+    /// Whether the socket of `peer` takes payloads. While it does not, they are announced to it.
+    pub(super) fn congested(&mut self, peer: &P, congested: bool, now: Time) {
+        if let Some(neighbour) = self.neighbours.get_mut(peer) {
+            neighbour.congested = congested;
+            if !congested && !neighbour.waiting.is_empty() {
+                self.due.get_or_insert(now);
+            }
+        }
+    }
+
+    /// Sends a message that arrived after `hops` links, or was published here, to everybody but those that have it.
+    pub(super) fn spread(
+        &mut self,
+        (id, hops, body): (MessageId, u16, &Bytes),
+        from: Option<P>,
+        have: &[Announcer<P>],
+        config: &Config,
+        now: Time,
+        out: &mut Outputs<P>,
+    ) {
+        let hops = hops.saturating_add(1);
+        self.grown |= !self.neighbours.is_empty();
+        for (peer, neighbour) in &mut self.neighbours {
+            if from == Some(*peer) {
+                continue;
+            }
+            let knows = have.iter().any(|announcer| announcer.peer == *peer);
+            if neighbour.eager && !neighbour.congested {
+                if !knows {
+                    let body = body.clone();
+                    out.push_back(Output::send(*peer, Frame::Gossip { id, hops, body }));
+                }
+            } else if !knows {
+                if neighbour.waiting.len() >= WAITING_MAX {
+                    neighbour.waiting.pop_front();
+                }
+                neighbour.waiting.push_back((id, hops));
+                self.due.get_or_insert(now + config.announce_delay);
+            }
+        }
+    }
+
+    /// `peer` announced these, so they need not be announced to it.
+    pub(super) fn has(&mut self, peer: &P, names: &[(MessageId, u16)]) {
+        if let Some(neighbour) = self.neighbours.get_mut(peer)
+            && !neighbour.waiting.is_empty()
+        {
+            let names: HashSet<&MessageId> = names.iter().map(|(name, _)| name).collect();
+            neighbour.waiting.retain(|(name, _)| !names.contains(name));
+        }
+    }
+
+    /// Sends the announcements that are due.
+    pub(super) fn announce(&mut self, now: Time, out: &mut Outputs<P>) {
+        if self.due.is_none_or(|due| due > now) {
+            return;
+        }
+        self.due = None;
+        for (peer, neighbour) in &mut self.neighbours {
+            while !neighbour.congested && !neighbour.waiting.is_empty() {
+                let take = neighbour.waiting.len().min(ANNOUNCE_MAX);
+                let names = neighbour.waiting.drain(..take).collect();
+                out.push_back(Output::send(*peer, Frame::IHave(names)));
+            }
+            if neighbour.waiting.is_empty() {
+                // Ten thousand idle swarms in one process keep nothing for later.
+                neighbour.waiting = VecDeque::new();
+            }
+        }
+    }
+
+    pub(super) const fn next_due(&self) -> Option<Time> {
+        self.due
+    }
+
+    /// A message came for the first time: `from` a neighbour that pushed it, or from here.
+    ///
+    /// Whoever announces message after message well before the parent brings it takes the parent's place: it is asked to
+    /// push, the parent's next payload is a duplicate, and the prune that answers it ends the old link. Nothing is sent
+    /// twice but that one payload.
+    pub(super) fn first(
+        &mut self,
+        id: MessageId,
+        from: Option<P>,
+        announcers: &[Announcer<P>],
+        asked: bool,
+        config: &Config,
+        now: Time,
+        out: &mut Outputs<P>,
+    ) {
+        let announced = announcers.iter().map(|announcer| announcer.at).min();
+        self.remember(
+            id,
+            Came {
+                from,
+                announced: announced.filter(|_| asked),
+            },
+        );
+        let Some(from) = from.filter(|from| self.contains(from)) else {
+            return;
+        };
+        self.parent = Some(from);
+        self.set_eager(&from);
+        let mut faster = None;
+        for (peer, neighbour) in &mut self.neighbours {
+            let lead = announcers
+                .iter()
+                .find(|announcer| announcer.peer == *peer)
+                .map(|announcer| now.since(announcer.at));
+            if neighbour.eager || asked || lead.is_none_or(|lead| lead < config.faster_by) {
+                neighbour.faster = 0;
+            } else {
+                neighbour.faster = neighbour.faster.saturating_add(1);
+                if neighbour.faster >= config.faster_times {
+                    faster = faster.max(lead.map(|lead| (lead, *peer)));
+                }
+            }
+        }
+        if let Some((_, peer)) = faster {
+            self.adopt(peer, out);
+        }
+    }
+
+    /// A payload came again. Returns how late it was after the first announcement if somebody was asked for it too early.
+    pub(super) fn duplicate(
+        &mut self,
+        id: &MessageId,
+        from: P,
+        now: Time,
+        out: &mut Outputs<P>,
+    ) -> Option<std::time::Duration> {
+        let came = self.recent.get(id)?;
+        if came.from == Some(from) || !self.contains(&from) {
+            return None;
+        }
+        let late = came.announced.map(|announced| now.since(announced));
+        self.set_lazy(&from);
+        out.push_back(Output::send(from, Frame::Prune));
+        late
+    }
+
+    fn remember(&mut self, id: MessageId, came: Came<P>) {
+        if self.recent.insert(id, came).is_none() {
+            self.recent_order.push_back(id);
+        }
+        while self.recent_order.len() > RECENT_MAX {
+            let Some(id) = self.recent_order.pop_front() else { break };
+            self.recent.remove(&id);
+        }
+    }
+}
