@@ -43,4 +43,11 @@ pub enum Error {
     /// The environment: a peer stream failed.
     #[error("a peer stream failed: {0}")]
     Io(#[from] std::io::Error),
+    /// A certificate or a revocation of a closed topic is not good.
+    #[error("the certificate does not do: {0}")]
+    Certificate(&'static str),
+    /// A scenario for the simulator that cannot be: what is wrong, and what may stand there.
+    #[cfg(feature = "simulate")]
+    #[error("{0}")]
+    Scenario(String),
 }

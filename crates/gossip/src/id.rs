@@ -60,3 +60,21 @@ id! {
     /// The name of a topic. Nodes that gossip about one topic form one overlay.
     TopicId
 }
+
+id! {
+    /// The name of a node in the overlay: the public key that its connections prove. Whether it is the key of anybody is known
+    /// once there is a connection; checking each name that peers tell would cost more than telling it.
+    NodeId
+}
+
+impl From<&handfast_keys::PublicKey> for NodeId {
+    fn from(key: &handfast_keys::PublicKey) -> Self {
+        Self::from_bytes(*key.as_bytes())
+    }
+}
+
+impl From<&handfast_keys::PublicKey> for Author {
+    fn from(key: &handfast_keys::PublicKey) -> Self {
+        Self::from_bytes(*key.as_bytes())
+    }
+}

@@ -15,10 +15,10 @@ pub mod swarm;
 mod time;
 #[cfg(feature = "tokio")]
 pub mod tokio;
-mod topic;
+pub mod topic;
 
 pub use error::Error;
-pub use id::{Author, MessageId, TopicId};
+pub use id::{Author, MessageId, NodeId, TopicId};
 pub use item::{Item, Sequence};
 pub use limits::Rate;
 pub use peer::{Contact, PeerId};
@@ -26,3 +26,4 @@ pub use rules::{Refused, Rules};
 pub use time::Time;
 #[cfg(feature = "tokio")]
 pub use tokio::{Gossip, Info, Messages, Options};
+pub use topic::{Certificate, Revocation, Topic};

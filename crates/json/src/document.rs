@@ -111,9 +111,7 @@ impl<'t> Document<'t> {
     pub fn as_number(self) -> Option<Number> {
         let number = match self.kind() {
             Kind::Number => read_number(canonical(self.tape, self.text, self.node)),
-            Kind::MinusZero => -0.0,
-            Kind::Infinity => f64::INFINITY,
-            Kind::MinusInfinity => f64::NEG_INFINITY,
+            Kind::Float => float(self.tape, self.node),
             _ => return None,
         };
         Some(Number::from(number))
@@ -218,6 +216,7 @@ impl<'t> Document<'t> {
                     out.push_str(if level.is_object { "{" } else { "[" });
                     around.push(level);
                 }
+                Kind::Float => Number::from(float(self.tape, node)).write(out),
                 _ => out.push_str(canonical(self.tape, self.text, node)),
             }
             loop {
@@ -271,8 +270,7 @@ impl<'t> Document<'t> {
         let is_plain = crate::scan::plain(name.as_bytes()) == name.len();
         if is_plain {
             return self.names().find(|node| {
-                self.kind_of(*node) == Kind::Plain && unquoted(self.tape, self.text, *node) == name
-                    || self.kind_of(*node) == Kind::Escaped && unquoted(self.tape, self.text, *node) == name
+                unquoted(self.tape, self.text, *node) == name
             });
         }
         let mut quoted = String::with_capacity(name.len() + 8);
@@ -415,18 +413,38 @@ fn unquoted<'t>(tape: &'t Tape, text: &'t str, node: u32) -> &'t str {
     quoted.get(1..quoted.len().saturating_sub(1)).unwrap_or_default()
 }
 
-/// Reads a number in canonical form.
+/// The number of a node that is a `Float`.
+fn float(tape: &Tape, node: u32) -> f64 {
+    let place = tape.nodes.get(node as usize).map(|node| node.start as usize);
+    place.and_then(|place| tape.floats.get(place)).copied().unwrap_or_default()
+}
+
+/// The powers of ten that are floats.
+const TENS: [f64; 23] = [
+    1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20,
+    1e21, 1e22,
+];
+
+/// Reads a number in canonical form. Its digits make a number of at most 2^53, which is a float, and so is the power of ten
+/// by which it is to be divided; the division of two floats rounds as reading the text would.
 fn read_number(text: &str) -> f64 {
-    let digits = text.strip_prefix('-').unwrap_or(text);
-    if digits.len() <= 15 && digits.bytes().all(|byte| byte.is_ascii_digit()) {
-        let whole = digits
-            .bytes()
-            .fold(0_u64, |whole, digit| whole * 10 + u64::from(digit - b'0'));
-        // 15 digits are below 2^53, so the cast is exact.
-        let number = whole as f64;
-        return if digits.len() < text.len() { -number } else { number };
+    let (mut digits, mut places, mut behind_point) = (0_u64, 0_usize, 0_usize);
+    for byte in text.bytes() {
+        match byte {
+            b'0'..=b'9' => {
+                digits = digits.wrapping_mul(10).wrapping_add(u64::from(byte - b'0'));
+                places += behind_point;
+            }
+            b'.' => behind_point = 1,
+            _ => {}
+        }
     }
-    text.parse().unwrap_or_default()
+    let number = match TENS.get(places) {
+        Some(_) if places == 0 => digits as f64,
+        Some(power) => digits as f64 / power,
+        None => return text.parse().unwrap_or_default(),
+    };
+    if text.starts_with('-') { -number } else { number }
 }
 
 /// The compact text.

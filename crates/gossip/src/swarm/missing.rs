@@ -43,30 +43,50 @@ pub(super) struct Announcer<P> {
 #[derive(Debug)]
 pub(super) struct Found<P> {
     pub(super) announcers: Vec<Announcer<P>>,
-    /// Whether somebody was asked for it.
-    pub(super) asked: bool,
+    /// How many of them were asked for it, the first ones.
+    asked: usize,
 }
 
-/// How long payloads stay behind their announcements when all is well: mean and deviation, as TCP estimates a round trip.
+impl<P> Default for Found<P> {
+    fn default() -> Self {
+        Self {
+            announcers: Vec::new(),
+            asked: 0,
+        }
+    }
+}
+
+impl<P: PeerId> Found<P> {
+    /// When it was announced first.
+    pub(super) fn since(&self) -> Option<Time> {
+        self.announcers.first().map(|announcer| announcer.at)
+    }
+
+    /// The neighbours that were asked for it.
+    pub(super) fn asked(&self) -> impl Iterator<Item = P> {
+        self.announcers.iter().take(self.asked).map(|announcer| announcer.peer)
+    }
+}
+
+/// How long payloads stay behind their announcements when all is well: the longest of late, forgotten slowly.
+///
+/// A mean would not do. In a tree that several senders share, the payloads of one come at once and those of another stay
+/// behind by half the depth of the tree, message after message.
 #[derive(Debug, Default)]
 struct Patience {
-    observed: Option<(Duration, Duration)>,
+    longest: Option<Duration>,
 }
 
 impl Patience {
-    fn observe(&mut self, late: Duration) {
-        let (mean, deviation) = self.observed.unwrap_or((late, late / 2));
-        let error = mean.abs_diff(late);
-        self.observed = Some((
-            mean.saturating_mul(7).saturating_add(late) / 8,
-            deviation.saturating_mul(3).saturating_add(error) / 4,
-        ));
+    fn observe(&mut self, late: Duration, config: &Config) {
+        let fades = self.longest.unwrap_or(config.graft_delay * 2 / 3).saturating_mul(31) / 32;
+        self.longest = Some(fades.max(late));
     }
 
+    /// Half as long again as the longest observed.
     fn wait(&self, config: &Config) -> Duration {
-        self.observed.map_or(config.graft_delay, |(mean, deviation)| {
-            mean.saturating_add(deviation.saturating_mul(4))
-                .clamp(config.graft_delay_min, config.graft_delay_max)
+        self.longest.map_or(config.graft_delay, |longest| {
+            (longest.saturating_mul(3) / 2).clamp(config.graft_delay_min, config.graft_delay_max)
         })
     }
 }
@@ -113,13 +133,13 @@ impl<P: PeerId> Missing<P> {
         }
         Some(Found {
             announcers: entry.announcers,
-            asked: entry.asked > 0,
+            asked: entry.asked.into(),
         })
     }
 
     /// The tree brought a payload this long after its first announcement.
-    pub(super) fn observe(&mut self, late: Duration) {
-        self.patience.observe(late);
+    pub(super) fn observe(&mut self, late: Duration, config: &Config) {
+        self.patience.observe(late, config);
     }
 
     /// What to ask whom, now. Each neighbour is asked for [`GRAFT_MAX`] messages at most; the rest waits

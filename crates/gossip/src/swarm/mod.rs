@@ -198,20 +198,11 @@ impl<P: PeerId> Swarm<P> {
         if self.knows(&item.id, now) || from.is_some() && self.is_stale(&item, now) {
             return false;
         }
-        let announcers = self
-            .missing
-            .found(&item.id)
-            .map_or_else(Vec::new, |found| found.announcers);
+        let found = self.missing.found(&item.id).unwrap_or_default();
+        self.tree.first(item.id, None, &found, &self.config, now, &mut self.out);
+        let payload = (item.id, 0, &item.body);
         self.tree
-            .first(item.id, None, &announcers, false, &self.config, now, &mut self.out);
-        self.tree.spread(
-            (item.id, 0, &item.body),
-            from,
-            &announcers,
-            &self.config,
-            now,
-            &mut self.out,
-        );
+            .spread(payload, from, &found.announcers, &self.config, now, &mut self.out);
         if from.is_some() {
             self.deliver(Delivery {
                 item: item.clone(),
@@ -338,24 +329,15 @@ impl<P: PeerId> Swarm<P> {
         }
         let caught_up = arrived.id.is_none();
         if !caught_up {
-            let (announcers, asked) =
-                found.map_or_else(|| (Vec::new(), false), |found| (found.announcers, found.asked));
-            if !asked {
-                let first = announcers.iter().map(|announcer| announcer.at).min();
-                self.missing
-                    .observe(first.map_or_else(Default::default, |first| now.since(first)));
-            }
+            let found = found.unwrap_or_default();
             let from = Some(arrived.from);
+            let late = self.tree.first(item.id, from, &found, &self.config, now, &mut self.out);
+            if let Some(late) = late {
+                self.missing.observe(late, &self.config);
+            }
+            let payload = (item.id, arrived.hops, &item.body);
             self.tree
-                .first(item.id, from, &announcers, asked, &self.config, now, &mut self.out);
-            self.tree.spread(
-                (item.id, arrived.hops, &item.body),
-                from,
-                &announcers,
-                &self.config,
-                now,
-                &mut self.out,
-            );
+                .spread(payload, from, &found.announcers, &self.config, now, &mut self.out);
         }
         self.deliver(Delivery {
             item: item.clone(),
@@ -369,7 +351,7 @@ impl<P: PeerId> Swarm<P> {
 
     fn duplicate(&mut self, id: &MessageId, from: P, now: Time) {
         if let Some(late) = self.tree.duplicate(id, from, now, &mut self.out) {
-            self.missing.observe(late);
+            self.missing.observe(late, &self.config);
         }
     }
 

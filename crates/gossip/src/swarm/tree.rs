@@ -8,11 +8,14 @@ use super::{
     Output,
     config::Config,
     frame::{ANNOUNCE_MAX, Frame},
-    missing::Announcer,
+    missing::{Announcer, Found},
 };
 use crate::{MessageId, PeerId, Time};
 use bytes::Bytes;
-use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::{
+    collections::{BTreeMap, HashMap, HashSet, VecDeque},
+    time::Duration,
+};
 
 /// How many announcements wait for one neighbour. A congested one may stay so for long; what it misses comes by catch-up.
 const WAITING_MAX: usize = 4096;
@@ -47,8 +50,8 @@ struct Neighbour {
 struct Came<P> {
     /// The neighbour that pushed it; `None` if it was published here.
     from: Option<P>,
-    /// When it was announced first, if somebody was asked for it.
-    announced: Option<Time>,
+    /// If it came because it was asked for: when it was announced first, and who was asked.
+    asked: Option<(Time, Vec<P>)>,
 }
 
 impl<P> Default for Tree<P> {
@@ -231,7 +234,8 @@ impl<P: PeerId> Tree<P> {
         self.due
     }
 
-    /// A message came for the first time: `from` a neighbour that pushed it, or from here.
+    /// A message came for the first time: `from` a neighbour that pushed it, or from here. Returns how long it stayed behind
+    /// its first announcement, if the tree brought it.
     ///
     /// Whoever announces message after message well before the parent brings it takes the parent's place: it is asked to
     /// push, the parent's next payload is a duplicate, and the prune that answers it ends the old link. Nothing is sent
@@ -240,32 +244,32 @@ impl<P: PeerId> Tree<P> {
         &mut self,
         id: MessageId,
         from: Option<P>,
-        announcers: &[Announcer<P>],
-        asked: bool,
+        found: &Found<P>,
         config: &Config,
         now: Time,
         out: &mut Outputs<P>,
-    ) {
-        let announced = announcers.iter().map(|announcer| announcer.at).min();
-        self.remember(
-            id,
-            Came {
-                from,
-                announced: announced.filter(|_| asked),
-            },
-        );
-        let Some(from) = from.filter(|from| self.contains(from)) else {
-            return;
+    ) -> Option<Duration> {
+        let asked = from.is_some_and(|from| found.asked().any(|asked| asked == from));
+        let since = found.since().filter(|_| asked);
+        let came = Came {
+            from,
+            asked: since.map(|since| (since, found.asked().collect())),
         };
+        self.remember(id, came);
+        let from = from.filter(|from| self.contains(from))?;
+        if asked {
+            return None;
+        }
         self.parent = Some(from);
         self.set_eager(&from);
         let mut faster = None;
         for (peer, neighbour) in &mut self.neighbours {
-            let lead = announcers
+            let lead = found
+                .announcers
                 .iter()
                 .find(|announcer| announcer.peer == *peer)
                 .map(|announcer| now.since(announcer.at));
-            if neighbour.eager || asked || lead.is_none_or(|lead| lead < config.faster_by) {
+            if neighbour.eager || lead.is_none_or(|lead| lead < config.faster_by) {
                 neighbour.faster = 0;
             } else {
                 neighbour.faster = neighbour.faster.saturating_add(1);
@@ -277,23 +281,31 @@ impl<P: PeerId> Tree<P> {
         if let Some((_, peer)) = faster {
             self.adopt(peer, out);
         }
+        Some(found.since().map_or(Duration::ZERO, |since| now.since(since)))
     }
 
     /// A payload came again. Returns how late it was after the first announcement if somebody was asked for it too early.
-    pub(super) fn duplicate(
-        &mut self,
-        id: &MessageId,
-        from: P,
-        now: Time,
-        out: &mut Outputs<P>,
-    ) -> Option<std::time::Duration> {
-        let came = self.recent.get(id)?;
-        if came.from == Some(from) || !self.contains(&from) {
+    ///
+    /// The link of the second payload is one too many and is pruned. But if the first came only because it was asked for,
+    /// the second is the tree's, merely later than was waited for, and the link to whoever was asked goes back to what it
+    /// was. The tree is not rebuilt out of impatience.
+    pub(super) fn duplicate(&mut self, id: &MessageId, from: P, now: Time, out: &mut Outputs<P>) -> Option<Duration> {
+        let came = self.recent.get_mut(id)?;
+        if came.from == Some(from) || !self.neighbours.contains_key(&from) {
             return None;
         }
-        let late = came.announced.map(|announced| now.since(announced));
-        self.set_lazy(&from);
-        out.push_back(Output::send(from, Frame::Prune));
+        let impatient = came.asked.take_if(|(_, asked)| !asked.contains(&from));
+        let (late, pruned) = match (impatient, came.from) {
+            (Some((since, _)), Some(asked)) => {
+                came.from = Some(from);
+                (Some(now.since(since)), asked)
+            }
+            _ => (None, from),
+        };
+        if self.neighbours.contains_key(&pruned) {
+            self.set_lazy(&pruned);
+            out.push_back(Output::send(pruned, Frame::Prune));
+        }
         late
     }
 

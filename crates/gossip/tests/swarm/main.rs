@@ -1,0 +1,4 @@
+//! Whole swarms on a virtual clock.
+
+mod lab;
+mod tree;
