@@ -1,1 +1,37 @@
 //! JSON exactly as V8 reads and prints it.
+
+mod array;
+mod document;
+mod error;
+mod escape;
+mod limits;
+mod number;
+mod object;
+mod order;
+mod out;
+mod print;
+mod read;
+mod scan;
+mod serde;
+mod tape;
+mod text;
+mod value;
+
+pub use self::serde::{from_value, to_value};
+pub use array::Array;
+pub use document::Document;
+pub use error::{Error, Position};
+pub use limits::Limits;
+pub use number::Number;
+pub use object::{IntoIter, Iter, Object};
+pub use tape::Tape;
+pub use text::Text;
+pub use value::Value;
+
+/// Reads a text as `JSON.parse` does, within [`Limits::DEFAULT`]: 64 MiB, 512 levels.
+///
+/// # Errors
+/// If the text is not JSON or exceeds a limit; the error says where.
+pub fn parse(text: impl AsRef<[u8]>) -> Result<Value, Error> {
+    Limits::DEFAULT.parse(text)
+}

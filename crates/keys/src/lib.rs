@@ -7,6 +7,8 @@
 #[cfg(feature = "identity")]
 mod base64;
 #[cfg(feature = "identity")]
+pub mod batch;
+#[cfg(feature = "identity")]
 mod curve;
 #[cfg(feature = "identity")]
 mod error;

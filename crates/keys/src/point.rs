@@ -35,6 +35,20 @@ pub(crate) fn check(encoded: &[u8; 32]) -> Result<x25519::PublicKey, KeyFault> {
     Ok(x25519::PublicKey::from_checked(point.to_montgomery().to_bytes()))
 }
 
+/// The point with this canonical encoding, whatever its order.
+pub(crate) fn canonical(encoded: &[u8; 32]) -> Option<EdwardsPoint> {
+    if !is_reduced(encoded) {
+        return None;
+    }
+    let point = CompressedEdwardsY(*encoded).decompress()?;
+    // The other encodings that are not canonical are x = 0 with the sign bit set: y = 1 and y = -1, both of small order.
+    let [first, middle @ .., last] = encoded;
+    let negative_zero = last & 0x80 != 0
+        && (*first == 1 && middle.iter().all(|&byte| byte == 0) && *last == 0x80
+            || *first == 0xec && middle.iter().all(|&byte| byte == 0xff) && *last == 0xff);
+    (!negative_zero).then_some(point)
+}
+
 /// Whether y, the low 255 bits, is below p = 2^255 - 19.
 fn is_reduced(encoded: &[u8; 32]) -> bool {
     let [first, middle @ .., last] = encoded;

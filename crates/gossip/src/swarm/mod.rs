@@ -296,6 +296,18 @@ impl<P: PeerId> Swarm<P> {
         self.tree.eager()
     }
 
+    /// Whether payloads are pushed to this neighbour.
+    #[must_use]
+    pub fn is_eager(&self, peer: &P) -> bool {
+        self.tree.is_eager(peer)
+    }
+
+    /// Whether there is a tree: before the first message, payloads would go to everybody.
+    #[must_use]
+    pub const fn has_tree(&self) -> bool {
+        self.tree.is_grown()
+    }
+
     fn knows(&self, id: &MessageId, now: Time) -> bool {
         self.history.kept(id).is_some() || self.seen.contains(id, now)
     }

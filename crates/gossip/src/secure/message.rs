@@ -1,0 +1,454 @@
+//! One message, as it is signed, as it travels, and what it is called.
+
+use crate::{Author, Error, Item, MessageId, Refused, Sequence, limits::Recent};
+use base64::{Engine, engine::general_purpose::STANDARD};
+use bytes::Bytes;
+use handfast_json::{Document, Limits, Tape, Value};
+use handfast_keys::{
+    KeyPair, PublicKey, Signature,
+    batch::{self, Claim},
+};
+use ring::digest;
+use std::fmt;
+
+/// The longest line that is taken or sent, in bytes, its line feed not counted. Every node keeps and passes on what one
+/// author says once.
+pub const LINE_MAX: usize = 64 << 10;
+
+/// The deepest nesting of a line. What is signed is the pretty text, which indents by two spaces a level: without a limit, a
+/// line of 64 KiB would have to be hashed as gigabytes.
+pub const DEPTH_MAX: usize = 64;
+
+/// The largest whole number that JavaScript holds exactly: no number of a message is larger.
+pub const SEQUENCE_MAX: u64 = (1 << 53) - 1;
+
+/// Messages that are checked in one equation: more would save little and keep other links waiting for longer.
+const BATCH_MESSAGES: usize = 512;
+
+/// Bytes of signed text in one batch, which bounds the memory that pretty texts take.
+const BATCH_BYTES: usize = 1 << 20;
+
+/// How many checked keys are remembered, twice: checking a key costs half as much as checking a signature.
+const KEYS_HALF: usize = 1 << 13;
+
+/// What stands before the number that an author proves. No text that is signed as a message begins like this.
+const PROOF_DOMAIN: &[u8] = b"handfast-gossip sequence 1\0";
+
+const KEY_SUFFIX: &str = ".ed25519";
+const SIGNATURE_SUFFIX: &str = ".sig.ed25519";
+
+/// A message whose signature was checked or made.
+///
+/// It travels as one line, without whitespace and with its members in this order:
+///
+/// ```text
+/// {"data":{…,"signature":"….sig.ed25519"},"public":"….ed25519","seq":N,"sig2":"….sig.ed25519"}
+/// ```
+///
+/// `signature` signs the text of the other members of `data`, printed by JavaScript's rules with two spaces a level. `seq` is
+/// not part of that, so anybody may rewrite it; `sig2`, which secure-gossip neither knows nor minds, is the author's signature
+/// of the 27 bytes `handfast-gossip sequence 1\0`, the key (32 bytes), the number (8 bytes, big-endian) and the name of the
+/// message (32 bytes): whoever checks it knows the number to be the author's. The name is the SHA-256 of the signature
+/// (64 bytes) and the key (32 bytes).
+#[derive(Clone, PartialEq, Eq)]
+pub struct Message(Item);
+
+impl Message {
+    /// Signs `content` under `number`, and the number, too.
+    ///
+    /// # Errors
+    /// [`Error::NotAnObject`], [`Error::Reserved`] if it has a `signature`, [`Error::TooLong`] beyond [`LINE_MAX`],
+    /// [`Error::Caller`] for nesting beyond [`DEPTH_MAX`] or a number beyond [`SEQUENCE_MAX`], [`Error::Keys`] if the
+    /// cryptographic library fails.
+    pub fn sign(keys: &KeyPair, content: &Value, number: u64) -> Result<Self, Error> {
+        Self::make(keys, content, number, true)
+    }
+
+    /// Signs `content` as secure-gossip itself does, so that nobody can tell the number from one that a relay made up.
+    ///
+    /// # Errors
+    /// As [`Message::sign`].
+    pub fn sign_without_proof(keys: &KeyPair, content: &Value, number: u64) -> Result<Self, Error> {
+        Self::make(keys, content, number, false)
+    }
+
+    fn make(keys: &KeyPair, content: &Value, number: u64, prove: bool) -> Result<Self, Error> {
+        let content = match content {
+            Value::Object(content) => content,
+            Value::Null => return Err(Error::NotAnObject { found: "null" }),
+            Value::Bool(_) => return Err(Error::NotAnObject { found: "a truth value" }),
+            Value::Number(_) => return Err(Error::NotAnObject { found: "a number" }),
+            Value::String(_) => return Err(Error::NotAnObject { found: "a text" }),
+            Value::Array(_) => return Err(Error::NotAnObject { found: "an array" }),
+        };
+        if content.contains("signature") {
+            return Err(Error::Reserved);
+        }
+        if number > SEQUENCE_MAX {
+            return Err(Error::Caller(
+                "a message's number is at most 2^53 - 1, the largest that JavaScript counts to",
+            ));
+        }
+        let mut data = content.clone();
+        let mut signed = Vec::new();
+        Value::Object(data.clone()).write_pretty(&mut signed);
+        let signature = keys.sign(&signed)?;
+        let id = name(keys.public().as_bytes(), &signature);
+        data.insert("signature", signature_text(&signature));
+        let proof = if prove {
+            Some(keys.sign(&proof_text(keys.public().as_bytes(), number, &id))?)
+        } else {
+            None
+        };
+        let mut line = b"{\"data\":".to_vec();
+        Value::Object(data).write_compact(&mut line);
+        write_tail(&mut line, keys.public().as_bytes(), Some(number), proof.as_ref());
+        if line.len() > LINE_MAX {
+            return Err(Error::TooLong {
+                bytes: line.len(),
+                limit: LINE_MAX,
+            });
+        }
+        // What others refuse must not go out, whatever the reason.
+        if Reader::limits().parse(&line).is_err() {
+            return Err(Error::Caller("a message nests objects and arrays at most 62 deep"));
+        }
+        Ok(Self(Item {
+            id,
+            author: Author::from_bytes(*keys.public().as_bytes()),
+            sequence: if prove {
+                Sequence::Proven(number)
+            } else {
+                Sequence::Claimed(number)
+            },
+            body: line.into(),
+        }))
+    }
+
+    /// Reads and checks one line, with or without its line feed. Many at once are read faster by
+    /// [`SignedRules`](super::SignedRules).
+    ///
+    /// # Errors
+    /// [`Refused::Forged`] if it is no message or not signed by whom it says.
+    pub fn parse(line: &[u8]) -> Result<Self, Refused> {
+        let line = line.strip_suffix(b"\n").unwrap_or(line);
+        let mut reader = Reader::default();
+        let opened = reader.open(line)?;
+        reader
+            .check(vec![opened])
+            .pop()
+            .unwrap_or(Err(Refused::Forged))
+            .map(Self)
+    }
+
+    /// The name.
+    #[must_use]
+    pub const fn id(&self) -> MessageId {
+        self.0.id
+    }
+
+    /// Who signed it.
+    #[must_use]
+    pub const fn author(&self) -> Author {
+        self.0.author
+    }
+
+    /// Its number, and whether the author vouches for it. A line without a usable number counts as number 0.
+    #[must_use]
+    pub const fn sequence(&self) -> Sequence {
+        self.0.sequence
+    }
+
+    /// The line as it travels, without line feed.
+    #[must_use]
+    pub const fn line(&self) -> &Bytes {
+        &self.0.body
+    }
+
+    /// What the author published.
+    #[must_use]
+    pub fn content(&self) -> Value {
+        content(&self.0.body).unwrap_or_default()
+    }
+
+    /// The message as the machines know it.
+    #[must_use]
+    pub fn into_item(self) -> Item {
+        self.0
+    }
+}
+
+impl fmt::Debug for Message {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Item {
+            id,
+            author,
+            sequence,
+            body,
+        } = &self.0;
+        write!(f, "Message({id:?}, {author:?}, {sequence:?}, {} bytes)", body.len())
+    }
+}
+
+/// What the author of a line published: its `data` without the signature. The line is trusted to be sound; `None` if it is no
+/// message at all.
+#[must_use]
+pub fn content(line: &[u8]) -> Option<Value> {
+    let mut tape = Tape::with_limits(Reader::limits());
+    let data = tape.read(line).ok()?.get("data")?;
+    Some(data.without("signature").to_value())
+}
+
+/// Reads and checks messages as they arrived, each by itself: the answers stand in their order, each with what its author
+/// published.
+pub fn read_batch(bodies: &[Bytes]) -> Vec<Result<(Item, Value), Refused>> {
+    let read = Reader::default().read(bodies);
+    read.into_iter()
+        .map(|read| read.map(|item| (content(&item.body).unwrap_or_default(), item)))
+        .map(|read| read.map(|(content, item)| (item, content)))
+        .collect()
+}
+
+/// Whether a line of ours carries a number. Lines without go to no peer of the original's kind: it takes them again each time
+/// they come.
+pub(crate) fn has_number(body: &[u8]) -> bool {
+    // Invariant: `write_tail` puts the number last, or a proof, which does not stand without a number.
+    !body.ends_with(b".ed25519\"}") || body.ends_with(b".sig.ed25519\"}")
+}
+
+/// A line whose parts were found, and nothing checked but its form.
+#[derive(Debug)]
+pub(crate) struct Opened {
+    pub(crate) id: MessageId,
+    pub(crate) author: Author,
+    pub(crate) number: Option<u64>,
+    key: PublicKey,
+    signature: Signature,
+    proof: Option<Signature>,
+    /// What the signature signs.
+    signed: Vec<u8>,
+    /// The line as we pass it on.
+    line: Vec<u8>,
+    /// Where the line's proof begins.
+    proof_at: usize,
+}
+
+impl Opened {
+    /// Bytes of memory that wait with it.
+    pub(crate) fn weight(&self) -> usize {
+        self.signed.len() + self.line.len()
+    }
+}
+
+/// Opens lines and checks what they claim, with what is worth keeping between them.
+#[derive(Debug)]
+pub(crate) struct Reader {
+    tape: Tape,
+    /// Keys that were looked at, `None` for those that are none.
+    keys: Recent<[u8; 32], Option<PublicKey>>,
+}
+
+impl Default for Reader {
+    fn default() -> Self {
+        Self {
+            tape: Tape::with_limits(Self::limits()),
+            keys: Recent::new(KEYS_HALF),
+        }
+    }
+}
+
+impl Reader {
+    const fn limits() -> Limits {
+        Limits {
+            bytes: LINE_MAX,
+            depth: DEPTH_MAX,
+        }
+    }
+
+    /// Finds the parts of a line.
+    pub(crate) fn open(&mut self, line: &[u8]) -> Result<Opened, Refused> {
+        let Self { tape, keys } = self;
+        let message = tape.read(line).map_err(|_| Refused::Forged)?;
+        open(message, keys).ok_or(Refused::Forged)
+    }
+
+    /// Reads and checks many lines, each by itself.
+    pub(crate) fn read(&mut self, lines: &[Bytes]) -> Vec<Result<Item, Refused>> {
+        let mut answers = Vec::with_capacity(lines.len());
+        let mut batch: Vec<Opened> = Vec::new();
+        // Where the answers of the batch belong.
+        let mut places = Vec::new();
+        let mut weight = 0;
+        let settle = |reader: &mut Self, batch: &mut Vec<Opened>, places: &mut Vec<usize>, answers: &mut Vec<_>| {
+            for (place, answer) in places.drain(..).zip(reader.check(std::mem::take(batch))) {
+                if let Some(slot) = answers.get_mut(place) {
+                    *slot = answer;
+                }
+            }
+        };
+        for (place, line) in lines.iter().enumerate() {
+            answers.push(Err(Refused::Forged));
+            if let Ok(opened) = self.open(line) {
+                weight += opened.weight();
+                batch.push(opened);
+                places.push(place);
+            }
+            if batch.len() >= BATCH_MESSAGES || weight >= BATCH_BYTES {
+                settle(self, &mut batch, &mut places, &mut answers);
+                weight = 0;
+            }
+        }
+        settle(self, &mut batch, &mut places, &mut answers);
+        answers
+    }
+
+    /// Checks the signatures of opened lines in one batch; the answers stand in their order.
+    pub(crate) fn check(&self, batch: Vec<Opened>) -> Vec<Result<Item, Refused>> {
+        let proofs: Vec<[u8; 99]> = batch
+            .iter()
+            .map(|opened| proof_text(opened.author.as_bytes(), opened.number.unwrap_or_default(), &opened.id))
+            .collect();
+        let messages = batch.iter().map(|opened| Claim {
+            key: &opened.key,
+            message: &opened.signed,
+            signature: &opened.signature,
+        });
+        let proven = batch.iter().zip(&proofs).filter_map(|(opened, text)| {
+            let signature = opened.proof.as_ref()?;
+            Some(Claim {
+                key: &opened.key,
+                message: text,
+                signature,
+            })
+        });
+        let claims: Vec<_> = messages.chain(proven).collect();
+        let answers = batch::verify(&claims);
+        let (sound, proven) = answers.split_at_checked(batch.len()).unwrap_or_default();
+        let (sound, mut proven) = (sound.to_vec(), proven.to_vec().into_iter());
+        batch
+            .into_iter()
+            .zip(sound)
+            .map(|(opened, sound)| {
+                let proven = opened.proof.is_some() && proven.next() == Some(true);
+                if sound {
+                    Ok(opened.into_item(proven))
+                } else {
+                    Err(Refused::Forged)
+                }
+            })
+            .collect()
+    }
+}
+
+impl Opened {
+    fn into_item(mut self, proven: bool) -> Item {
+        let number = self.number.unwrap_or_default();
+        if self.proof.is_some() && !proven {
+            // A proof that proves nothing is not passed on.
+            self.line.truncate(self.proof_at);
+            self.line.push(b'}');
+        }
+        Item {
+            id: self.id,
+            author: self.author,
+            sequence: if proven {
+                Sequence::Proven(number)
+            } else {
+                Sequence::Claimed(number)
+            },
+            body: Bytes::from(self.line),
+        }
+    }
+}
+
+fn open(message: Document<'_>, keys: &mut Recent<[u8; 32], Option<PublicKey>>) -> Option<Opened> {
+    let data = message.get("data").filter(|data| data.is_object())?;
+    let public: [u8; 32] = decode(&message.get("public")?.as_str()?, KEY_SUFFIX)?;
+    let key = (*keys.get_or_insert_with(public, || PublicKey::from_bytes(&public).ok()))?;
+    let signature = Signature::from_bytes(decode(&data.get("signature")?.as_str()?, SIGNATURE_SUFFIX)?);
+    let number = message
+        .get("seq")
+        .and_then(Document::as_u64)
+        .filter(|number| *number <= SEQUENCE_MAX);
+    let proof = message
+        .get("sig2")
+        .filter(|_| number.is_some())
+        .and_then(|proof| decode(&proof.as_str()?, SIGNATURE_SUFFIX))
+        .map(Signature::from_bytes);
+
+    let mut signed = Vec::new();
+    data.without("signature").write_pretty(&mut signed);
+    let mut line = Vec::with_capacity(signed.len() + 384);
+    line.extend_from_slice(b"{\"data\":");
+    data.write_compact(&mut line);
+    let proof_at = write_tail(&mut line, &public, number, proof.as_ref());
+    // What others would have to skip is not passed on, and a number may print longer than it was written.
+    (line.len() <= LINE_MAX).then(|| Opened {
+        id: name(&public, &signature),
+        author: Author::from_bytes(public),
+        number,
+        key,
+        signature,
+        proof,
+        signed,
+        line,
+        proof_at,
+    })
+}
+
+/// What follows the data of a line; returns where the proof begins.
+fn write_tail(line: &mut Vec<u8>, public: &[u8; 32], number: Option<u64>, proof: Option<&Signature>) -> usize {
+    line.extend_from_slice(b",\"public\":\"");
+    line.extend_from_slice(STANDARD.encode(public).as_bytes());
+    line.extend_from_slice(KEY_SUFFIX.as_bytes());
+    line.push(b'"');
+    if let Some(number) = number {
+        line.extend_from_slice(b",\"seq\":");
+        line.extend_from_slice(number.to_string().as_bytes());
+    }
+    let proof_at = line.len();
+    if let Some(proof) = proof {
+        line.extend_from_slice(b",\"sig2\":\"");
+        line.extend_from_slice(signature_text(proof).as_bytes());
+        line.push(b'"');
+    }
+    line.push(b'}');
+    proof_at
+}
+
+fn signature_text(signature: &Signature) -> String {
+    let mut text = STANDARD.encode(signature.as_bytes());
+    text.push_str(SIGNATURE_SUFFIX);
+    text
+}
+
+/// The bytes of the one canonical text of a key or a signature.
+fn decode<const N: usize>(text: &str, suffix: &str) -> Option<[u8; N]> {
+    let text = text.strip_suffix(suffix)?;
+    if text.len() != N.div_ceil(3) * 4 {
+        return None;
+    }
+    // The engine asks for room for the padding too.
+    let mut room = [0; 66];
+    let length = STANDARD.decode_slice(text, room.get_mut(..N.div_ceil(3) * 3)?).ok()?;
+    room.get(..length)?.try_into().ok()
+}
+
+fn name(public: &[u8; 32], signature: &Signature) -> MessageId {
+    let mut hash = digest::Context::new(&digest::SHA256);
+    hash.update(signature.as_bytes());
+    hash.update(public);
+    let mut bytes = [0; 32];
+    bytes.copy_from_slice(hash.finish().as_ref());
+    MessageId::from_bytes(bytes)
+}
+
+/// What `sig2` signs.
+fn proof_text(public: &[u8; 32], number: u64, id: &MessageId) -> [u8; 99] {
+    let mut text = [0; 99];
+    let parts = [PROOF_DOMAIN, public, &number.to_be_bytes(), id.as_bytes()];
+    for (to, from) in text.iter_mut().zip(parts.into_iter().flatten()) {
+        *to = *from;
+    }
+    text
+}
