@@ -49,6 +49,8 @@ const SILENCE_MAX: Duration = Duration::from_secs(1);
 const NEWS_DELAY: Duration = Duration::from_millis(100);
 /// How many states of the own history are remembered, to recognise who is merely behind.
 const TRAIL_MAX: usize = 16;
+/// How often the span between two questions to one neighbour doubles at most while messages flow.
+const FLOWING_STEPS: u32 = 2;
 /// The most authors for whom a vector is tried.
 const VECTOR_AUTHORS_MAX: usize = 1024;
 
@@ -107,6 +109,8 @@ struct Peer {
     /// How often it was asked in vain, and before when it is not asked again.
     fruitless: u32,
     not_before: Time,
+    /// Our state when it was asked last.
+    asked: Option<[u8; 16]>,
     comparisons: Bucket,
     known_items: Bucket,
     shelf: Shelf,
@@ -137,6 +141,7 @@ impl<P: PeerId> Catchup<P> {
             doubt: None,
             fruitless: 0,
             not_before: cx.now,
+            asked: None,
             comparisons: Bucket::new(COMPARISONS_MAX, cx.now),
             known_items: Bucket::new(KNOWN_ITEMS_MAX, cx.now),
             shelf: Shelf::new(cx.config, cx.now),
@@ -281,12 +286,18 @@ impl<P: PeerId> Catchup<P> {
                 return;
             };
             let Some((theirs, _)) = peer.doubt else { return };
-            if theirs.fingerprint == cx.history.fingerprint() || self.trail.contains(&theirs.fingerprint) {
+            let ours = cx.history.fingerprint();
+            if theirs.fingerprint == ours || self.trail.contains(&theirs.fingerprint) {
                 // What it had more has come meanwhile.
                 peer.doubt = None;
                 continue;
             }
-            let backoff = cx.config.summary_min.saturating_mul(1 << peer.fruitless.min(16));
+            // As long as we change, an answer may have been in vain because the tree was as quick.
+            let steps = match peer.asked.replace(ours) == Some(ours) {
+                true => peer.fruitless.min(16),
+                false => peer.fruitless.min(FLOWING_STEPS),
+            };
+            let backoff = cx.config.summary_min.saturating_mul(1 << steps);
             peer.not_before = now + backoff.min(cx.config.summary_max);
             peer.fruitless = peer.fruitless.saturating_add(1);
             let (from, tries) = (*from, peer.fruitless);
