@@ -261,7 +261,9 @@ impl<P: PeerId> Catchup<P> {
             }
         } else if (ours.count, ours.fingerprint) < (theirs.count, theirs.fingerprint) {
             let wait = if theirs.fresh { Duration::ZERO } else { cx.config.settle };
-            peer.doubt = Some((theirs, cx.now + wait));
+            // A later Summary does not put the question off: while messages flow, there is always a later one.
+            let due = peer.doubt.map_or(cx.now + wait, |(_, due)| due.min(cx.now + wait));
+            peer.doubt = Some((theirs, due));
             return self.ask(cx);
         }
         let told = peer.told.filter(|(state, _)| *state == ours.fingerprint);
