@@ -47,7 +47,8 @@ fn texts_convert(value: &Value) {
             assert_eq!(Text::from_wtf8(text.as_wtf8()).as_ref(), Some(text));
             assert_eq!(&Text::from_utf16(text.utf16()), text);
             assert_eq!(text.utf16().count(), text.utf16_len());
-            assert_eq!(text.as_str().is_none(), text.utf16().eq(text.to_string_lossy().encode_utf16()) == false);
+            let is_kept = text.utf16().eq(text.to_string_lossy().encode_utf16());
+            assert_eq!(text.as_str().is_some(), is_kept);
         }
         Value::Array(values) => values.iter().for_each(texts_convert),
         Value::Object(members) => members.values().for_each(texts_convert),
@@ -58,7 +59,9 @@ fn texts_convert(value: &Value) {
 /// A document is the value that is parsed from its text, whatever its tape has read before: printed, looked into, with a
 /// member left out, cut short by limits. The first byte cuts the rest in two: a text that is read before, and the text.
 pub fn document(data: &[u8]) {
-    let Some((first, rest)) = data.split_first() else { return };
+    let Some((first, rest)) = data.split_first() else {
+        return;
+    };
     let (before, data) = rest.split_at(usize::from(*first).min(rest.len()));
     let mut tape = Tape::new();
     let _ = tape.read(before);
@@ -67,7 +70,10 @@ pub fn document(data: &[u8]) {
             assert_eq!(document.to_compact(), value.to_compact());
             assert_eq!(document.to_pretty(), value.to_pretty());
             assert_eq!(document.to_value(), value);
-            let size = value.as_object().map(Object::len).or(value.as_array().map(|array| array.len()));
+            let size = value
+                .as_object()
+                .map(Object::len)
+                .or(value.as_array().map(|array| array.len()));
             assert_eq!(document.len(), size.unwrap_or_default());
             value
         }
@@ -93,7 +99,10 @@ pub fn document(data: &[u8]) {
         }
     }
     for depth in 0..4 {
-        let limits = Limits { bytes: data.len(), depth };
+        let limits = Limits {
+            bytes: data.len(),
+            depth,
+        };
         match limits.parse(data) {
             Ok(limited) => assert_eq!(limited, value),
             Err(error) => assert!(matches!(error, Error::TooDeep { limit, .. } if limit == depth)),
@@ -106,7 +115,11 @@ pub fn object(data: &[u8]) {
     let (mut object, mut model) = (Object::new(), Model::default());
     for (step, operation) in data.chunks_exact(3).enumerate() {
         let number = u16::from_be_bytes([operation[1] % 4, operation[2]]);
-        let name = if operation[1] & 4 == 0 { number.to_string() } else { format!("n{number}") };
+        let name = if operation[1] & 4 == 0 {
+            number.to_string()
+        } else {
+            format!("n{number}")
+        };
         match operation[0] % 4 {
             0 => assert_eq!(object.remove(&name), model.remove(&name)),
             1 => assert_eq!(object.get(&name), model.place(&name).map(|place| &model.0[place].1)),
@@ -119,7 +132,12 @@ pub fn object(data: &[u8]) {
     let copy = object.clone();
     assert_eq!(copy, object);
     assert!(model.0.iter().all(|(key, value)| copy.get(key) == Some(value)));
-    assert!(object.into_iter().map(|(_, value)| value).eq(model.0.into_iter().map(|(_, value)| value)));
+    assert!(
+        object
+            .into_iter()
+            .map(|(_, value)| value)
+            .eq(model.0.into_iter().map(|(_, value)| value))
+    );
 }
 
 /// Members in V8's order.

@@ -1,4 +1,5 @@
 //! Values from and to other types, by serde.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use handfast_json::{Error, Number, Object, Text, Value, from_value, parse, to_value};
 use serde::{Deserialize, Serialize};
@@ -100,7 +101,12 @@ fn what_json_does_not_have_is_refused() {
     let pairs = BTreeMap::from([((1, 2), 3)]);
     assert_eq!(to_value(&pairs), Err(Error::Key { found: "tuples" }));
     let value = parse(r#"{"whole": 1.5}"#).unwrap();
-    assert!(from_value::<BTreeMap<String, u64>>(&value).unwrap_err().to_string().contains("1.5"));
+    assert!(
+        from_value::<BTreeMap<String, u64>>(&value)
+            .unwrap_err()
+            .to_string()
+            .contains("1.5")
+    );
     assert!(from_value::<Vec<u8>>(&value).is_err());
     assert!(from_value::<(u8,)>(&parse("[1,2]").unwrap()).is_err());
     assert!(from_value::<Shape>(&parse(r#""Triangle""#).unwrap()).is_err());

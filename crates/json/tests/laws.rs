@@ -33,12 +33,7 @@ fn strings() -> impl Strategy<Value = String> {
 }
 
 fn names() -> impl Strategy<Value = String> {
-    prop_oneof![
-        strings(),
-        "\"[0-9]{1,11}\"",
-        "\"[ab]\"",
-        "\"\\\\u006[12]\"",
-    ]
+    prop_oneof![strings(), "\"[0-9]{1,11}\"", "\"[ab]\"", "\"\\\\u006[12]\"",]
 }
 
 proptest! {

@@ -1,4 +1,5 @@
 //! Frozen vectors: what V8 made of texts, and what ssb-keys signed.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use handfast_json::{Tape, Value, parse};
 
@@ -50,9 +51,17 @@ fn messages_of_feeds_have_the_bytes_that_were_signed() {
     for vector in list(&file, "messages") {
         let (label, text) = (field(vector, "label"), field(vector, "text"));
         let document = tape.read(text).unwrap();
-        assert_eq!(hex(document.to_pretty().as_bytes()), field(vector, "full_encoding_utf8"), "{label}");
+        assert_eq!(
+            hex(document.to_pretty().as_bytes()),
+            field(vector, "full_encoding_utf8"),
+            "{label}"
+        );
         let unsigned = document.without("signature");
-        assert_eq!(hex(unsigned.to_pretty().as_bytes()), field(vector, "signing_bytes"), "{label}");
+        assert_eq!(
+            hex(unsigned.to_pretty().as_bytes()),
+            field(vector, "signing_bytes"),
+            "{label}"
+        );
         assert_eq!(document.to_compact(), text, "{label}");
 
         let mut value = parse(text).unwrap();
@@ -65,7 +74,11 @@ fn messages_of_feeds_have_the_bytes_that_were_signed() {
         );
         let signature = value.as_object_mut().and_then(|message| message.remove("signature"));
         assert!(signature.is_some(), "{label}");
-        assert_eq!(hex(value.to_pretty().as_bytes()), field(vector, "signing_bytes"), "{label}");
+        assert_eq!(
+            hex(value.to_pretty().as_bytes()),
+            field(vector, "signing_bytes"),
+            "{label}"
+        );
     }
 }
 
@@ -73,7 +86,11 @@ fn messages_of_feeds_have_the_bytes_that_were_signed() {
 fn messages_are_as_long_as_ssb_validate_says() {
     let file = file(include_str!("vectors/classic.json"));
     for vector in list(&file, "edge_cases") {
-        let (label, text, verdict) = (field(vector, "label"), field(vector, "text"), field(vector, "ssb_validate"));
+        let (label, text, verdict) = (
+            field(vector, "label"),
+            field(vector, "text"),
+            field(vector, "ssb_validate"),
+        );
         let units = parse(text).unwrap().to_pretty().encode_utf16().count();
         match verdict.split_once("Current size is ") {
             Some((_, size)) => assert_eq!(units.to_string(), size, "{label}"),
