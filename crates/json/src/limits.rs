@@ -61,3 +61,17 @@ impl Default for Limits {
         Self::DEFAULT
     }
 }
+
+/// Reads a text as `JSON.parse` does, within [`Limits::DEFAULT`]: 64 MiB, 512 levels.
+///
+/// ```
+/// let value = handfast_json::parse(r#"{"b": 1.0, "10": [], "9": "\u0041"}"#)?;
+/// assert_eq!(value.to_compact(), r#"{"9":"A","10":[],"b":1}"#);
+/// # Ok::<(), handfast_json::Error>(())
+/// ```
+///
+/// # Errors
+/// If the text is not JSON or exceeds a limit; the error says where.
+pub fn parse(text: impl AsRef<[u8]>) -> Result<Value, Error> {
+    Limits::DEFAULT.parse(text)
+}
