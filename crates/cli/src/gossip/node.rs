@@ -9,8 +9,7 @@ use crate::{
     signals::Stop,
 };
 use anyhow::Context;
-use futures_util::StreamExt;
-use handfast_gossip::{Gossip, Options};
+use handfast_gossip::{Gossip, Messages, Options};
 use handfast_json::Value;
 use std::{future::pending, sync::Arc, time::Duration};
 use tokio::{
@@ -37,10 +36,10 @@ pub(super) async fn run(home: &Home, options: args::GossipNode) -> Result<(), Fa
     let said = options.say.iter().map(|text| read(text.as_bytes()).map_err(Failure::usage));
     let said: Vec<Value> = said.collect::<Result<_, _>>()?;
     let gossip = Gossip::new(Options {
-        keys: identity(home, &options.who)?,
         interval: Some(options.interval),
-        ..Options::default()
+        ..Options::new(identity(home, &options.who)?)
     });
+    let gossip = gossip.map_err(Failure::local)?;
     // Before anything can be heard.
     let messages = gossip.messages();
 
@@ -63,8 +62,11 @@ pub(super) async fn run(home: &Home, options: args::GossipNode) -> Result<(), Fa
         result = print(messages) => result,
         () = stop.wait() => Ok(()),
     };
-    gossip.stop();
-    tasks.shutdown().await;
+    // What was said last still goes out; whoever cannot wait for slow peers says so.
+    tokio::select! {
+        () = gossip.stop() => {}
+        () = stop.wait() => {}
+    }
     result
 }
 
@@ -161,12 +163,11 @@ async fn publish_lines(gossip: Gossip) {
 }
 
 /// Prints each message as it is heard.
-async fn print(messages: impl futures_util::Stream<Item = (Value, handfast_gossip::Info)>) -> Result<(), Failure> {
-    let mut messages = std::pin::pin!(messages);
+async fn print(mut messages: Messages) -> Result<(), Failure> {
     while let Some((message, info)) = messages.next().await {
         let text = format!(
             "{{\"public\":\"{}\",\"message\":{}}}",
-            info.public,
+            info.public_text(),
             message.to_compact()
         );
         out::line(format_args!("{}", out::json_line(&text))).map_err(Failure::local)?;

@@ -8,11 +8,12 @@ use super::{
     outbox::Outbox,
 };
 use crate::{
-    Certificate, Contact, Error, Item, MessageId, NodeId, Refused, Revocation, Sequence, Time, Topic, TopicId,
+    Certificate, Contact, Error, Item, MessageId, NodeId, Revocation, Sequence, Time, Topic, TopicId,
     discovery::{Discovery, Found},
     overlay::{Frame, InEvent, OutEvent, Overlay},
     secure::{Message, SignedRules, content},
     swarm::Delivery,
+    tokio::clock::Clock,
     topic::{Members, TopicRules},
 };
 use bytes::{BufMut, Bytes, BytesMut};
@@ -23,7 +24,7 @@ use handfast_stack::{Event as NodeEvent, Events as NodeEvents, NodeHandle, Peer,
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::Duration,
 };
 use tokio::{
     sync::{broadcast, mpsc},
@@ -42,6 +43,9 @@ const BATCH: usize = 256;
 const PROBE_AFTER: Duration = Duration::from_secs(1);
 /// How long the node waits at its end for goodbyes to be sent.
 const FAREWELL: Duration = Duration::from_secs(1);
+
+/// How long the driver sleeps if nothing is due.
+const DAY: Duration = Duration::from_secs(86_400);
 
 /// The first byte of what travels over a duplex: a frame of the overlay.
 const FRAME: u8 = 0;
@@ -172,7 +176,7 @@ impl Driver {
             inbox,
             seed,
         } = parts;
-        let clock = Clock::new();
+        let clock = Clock::start();
         let me = Contact {
             peer: NodeId::from(node.id()),
             address: own_address(&node),
@@ -203,7 +207,9 @@ impl Driver {
         // A moment later, because a certificate is good up to its last millisecond.
         let expiry = expiries.min().map(|expiry| expiry + Duration::from_millis(2));
         let next = self.overlay.poll_timeout().into_iter().chain(expiry).min();
-        self.clock.instant(next)
+        // Nothing is so far away that an instant could not name it.
+        let next = next.map_or(DAY, |next| next.since(now).min(DAY));
+        Instant::now() + next
     }
 
     /// Does what is due, and what follows from what has happened.
@@ -574,32 +580,4 @@ pub(super) fn own_address(node: &NodeHandle) -> Bytes {
     let texts = candidates.into_iter().flatten().map(|address| address.to_string());
     let fitting = texts.filter(|text| !text.is_empty() && text.len() <= Contact::<NodeId>::ADDRESS_MAX);
     fitting.map(Bytes::from).next().unwrap_or_default()
-}
-
-/// The time as the machines see it: the wall clock once, and what has passed since on the monotonic one.
-#[derive(Debug)]
-struct Clock {
-    wall: Time,
-    start: Instant,
-}
-
-impl Clock {
-    fn new() -> Self {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Self {
-            wall: Time::default() + since,
-            start: Instant::now(),
-        }
-    }
-
-    fn now(&self) -> Time {
-        self.wall + self.start.elapsed()
-    }
-
-    /// The instant of a moment; a day from now for one that never comes.
-    fn instant(&self, time: Option<Time>) -> Instant {
-        const DAY: Duration = Duration::from_secs(86_400);
-        let span = time.map_or(DAY, |time| time.since(self.now()).min(DAY));
-        Instant::now() + span
-    }
 }

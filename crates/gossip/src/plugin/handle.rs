@@ -226,7 +226,10 @@ impl GossipHandle {
     ///
     /// # Errors
     /// As [`events`](Self::events).
-    pub async fn messages(&self, topic: TopicId) -> Result<impl Stream<Item = Heard> + Send + Unpin + 'static, Error> {
+    pub async fn messages(
+        &self,
+        topic: TopicId,
+    ) -> Result<impl Stream<Item = Heard> + Send + Unpin + 'static + use<>, Error> {
         Ok(self.events(topic).await?.messages())
     }
 

@@ -72,9 +72,9 @@ pub(super) fn router(handle: &GossipHandle) -> Router {
 fn heard(handle: GossipHandle, topic: String) -> impl Stream<Item = Result<Value, RemoteError>> + Send + 'static {
     let opened = async move {
         let topic = find(&handle, &topic).await?.topic;
-        handle.messages(topic).await
+        Ok(handle.events(topic).await?.messages())
     };
-    stream::once(opened).flat_map(|opened| match opened {
+    stream::once(opened).flat_map(|opened: Result<_, Error>| match opened {
         Ok(messages) => messages
             .map(|heard| serde_json::to_value(&heard).map_err(|error| RemoteError::new(error.to_string())))
             .boxed(),

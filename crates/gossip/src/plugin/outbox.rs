@@ -65,7 +65,8 @@ impl Outbox {
         }
         queue.bytes += frame.len();
         queue.frames.push_back(frame);
-        let congested = queue.bytes > CONGESTED && !std::mem::replace(&mut queue.congested, queue.bytes > RELIEVED);
+        let congested = queue.bytes > CONGESTED && !queue.congested;
+        queue.congested |= congested;
         drop(queue);
         self.0.ready.notify_one();
         match congested {

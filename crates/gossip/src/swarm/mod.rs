@@ -30,7 +30,7 @@ mod order;
 mod seen;
 mod tree;
 
-pub use catchup::COMPARISONS_MAX;
+pub use catchup::{COMPARISONS_MAX, KNOWN_ITEMS_MAX};
 pub use config::{Config, Order};
 pub use frame::{
     ANNOUNCE_MAX, BODY_MAX, FRAME_MAX, Fault, Frame, GRAFT_MAX, ITEMS_MAX, Reconcile, Sketch, Summary, Vector,
@@ -164,7 +164,7 @@ impl<P: PeerId> Swarm<P> {
 
     /// A frame of a peer. Messages are queued; the next [`poll`](Self::poll) checks them.
     ///
-    /// A peer that is not a neighbour (yet: frames may overtake each other) may bring messages and ask for nothing.
+    /// A peer that is not a neighbour (yet: frames may overtake each other) may push messages and nothing else.
     pub fn handle(&mut self, from: P, frame: Frame, now: Time) {
         if let Err(fault) = frame.check() {
             return self.fault(from, fault, now);
@@ -175,11 +175,6 @@ impl<P: PeerId> Swarm<P> {
                 self.duplicate(&id, from, now);
             }
             Frame::Gossip { id, hops, body } => self.arrived(from, Some(id), hops, body),
-            Frame::Items(bodies) => {
-                for body in bodies {
-                    self.arrived(from, None, 0, body);
-                }
-            }
             _ if !self.tree.contains(&from) => {}
             Frame::IHave(names) => {
                 self.tree.has(&from, &names);
@@ -196,6 +191,13 @@ impl<P: PeerId> Swarm<P> {
                 }
             }
             Frame::Prune => self.tree.set_lazy(&from),
+            Frame::Items(bodies) => {
+                if self.catchup.may_bring(&from, bodies.len(), now) {
+                    for body in bodies {
+                        self.arrived(from, None, 0, body);
+                    }
+                }
+            }
             Frame::Summary(_) | Frame::Vector(_) | Frame::Sketch(_) | Frame::Reconcile(_) | Frame::Want(_) => {
                 let (catchup, mut cx) = self.catchup(now);
                 if let Err(fault) = catchup.handle(from, frame, &mut cx) {

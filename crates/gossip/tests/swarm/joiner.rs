@@ -52,8 +52,8 @@ fn join(count: usize, missing: usize, cell: &Cell) -> (f64, usize, usize) {
     lab.run(ms(60_000));
     let sent = |lab: &Lab| lab.counts.overhead_bytes();
     let before = sent(&lab);
-    lab.connect(0, 1);
     lab.set_latency(0, 1, ms(50));
+    lab.connect(0, 1);
     let linked = lab.now;
     lab.heard[1].clear();
     let mut waited = 0;
@@ -104,6 +104,38 @@ fn cells(authors: &[u32]) -> Vec<Cell> {
         }
     }
     cells
+}
+
+#[test]
+fn both_may_lack_very_much() {
+    // As many on both sides, so that the counts say nothing; few enough for a sketch, and far too many.
+    for (missing, most) in [(300, 60_000), (6_000, 1_500_000)] {
+        let mut lab = Lab::new(2, &Config::default(), 1);
+        let items: Vec<Item> = (0..20_000u32)
+            .map(|i| {
+                message(
+                    i % 3_000,
+                    Sequence::Proven((START.as_millis() << 10) + u64::from(i)),
+                    100,
+                )
+            })
+            .collect();
+        for (i, item) in items.iter().enumerate() {
+            if i >= missing {
+                lab.publish(0, item);
+            }
+            if i < items.len() - missing {
+                lab.publish(1, item);
+            }
+        }
+        lab.run(ms(10_000));
+        lab.connect(0, 1);
+        lab.run(ms(20_000));
+        assert_eq!(lab.nodes[0].history().len(), items.len());
+        assert_eq!(lab.nodes[1].history().len(), items.len());
+        println!("{missing} on each side: {:?}", lab.counts);
+        assert!(lab.counts.overhead_bytes() <= most);
+    }
 }
 
 #[test]

@@ -209,7 +209,7 @@ impl Lab {
             return false;
         }
         let latency = Duration::from_micros(self.rng.random_range(10_000..50_000));
-        self.latency.insert((a.min(b), a.max(b)), latency);
+        self.latency.entry((a.min(b), a.max(b))).or_insert(latency);
         self.act(a, |swarm, now| swarm.neighbour_up(b, now));
         self.act(b, |swarm, now| swarm.neighbour_up(a, now));
         true

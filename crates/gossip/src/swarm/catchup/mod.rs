@@ -38,6 +38,11 @@ use std::{
 pub const COMPARISONS_MAX: u64 = 8;
 /// See [`COMPARISONS_MAX`].
 const COMPARISONS_RATE: u64 = 4;
+/// How many messages that are known already a neighbour may send at once in Items frames, and how many more a second. Each
+/// must be checked before it can be told what it is; more are not looked at.
+pub const KNOWN_ITEMS_MAX: u64 = 8192;
+/// See [`KNOWN_ITEMS_MAX`].
+const KNOWN_ITEMS_RATE: u64 = 512;
 /// How long nothing may come from the neighbour that was asked before another one is asked.
 const SILENCE_MAX: Duration = Duration::from_secs(1);
 /// How soon after the last caught-up message the other neighbours hear of it.
@@ -65,7 +70,7 @@ impl<P> Context<'_, P> {
         Summary {
             count: self.history.len() as u64,
             fingerprint: self.history.fingerprint(),
-            authors: self.history.authors().count() as u32,
+            authors: self.history.shelves().len() as u32,
             fresh,
         }
     }
@@ -102,6 +107,7 @@ struct Peer {
     fruitless: u32,
     not_before: Time,
     comparisons: Bucket,
+    known_items: Bucket,
     shelf: Shelf,
 }
 
@@ -128,6 +134,7 @@ impl<P: PeerId> Catchup<P> {
             fruitless: 0,
             not_before: cx.now,
             comparisons: Bucket::new(COMPARISONS_MAX, cx.now),
+            known_items: Bucket::new(KNOWN_ITEMS_MAX, cx.now),
             shelf: Shelf::new(cx.config, cx.now),
         };
         // Who has nothing has nothing to say: it is told by the other side.
@@ -157,6 +164,7 @@ impl<P: PeerId> Catchup<P> {
         if let Some(peer) = self.peers.get_mut(from) {
             peer.fruitless = 0;
             peer.not_before = cx.now;
+            peer.known_items.refund(1, KNOWN_ITEMS_MAX);
         }
         if let Some((asked, until)) = &mut self.asked
             && asked == from
@@ -185,6 +193,14 @@ impl<P: PeerId> Catchup<P> {
         if restart || self.next.is_none_or(|next| at < next) {
             self.next = Some(at);
         }
+    }
+
+    /// Whether so many caught-up messages of `from` are worth a check.
+    pub(super) fn may_bring(&mut self, from: &P, count: usize, now: Time) -> bool {
+        self.peers.get_mut(from).is_some_and(|peer| {
+            peer.known_items
+                .take(count as u64, KNOWN_ITEMS_RATE, KNOWN_ITEMS_MAX, now)
+        })
     }
 
     /// Bytes for `peer` beyond what the tree pushes: whether they may go out now.
@@ -285,7 +301,7 @@ impl<P: PeerId> Catchup<P> {
         // What only we have does not show in the counts.
         let cells = sketch::cells_for(differences.saturating_add(differences / 8));
         let salt = cx.rng.random();
-        if cx.history.is_proven() && cx.history.authors().count() <= VECTOR_AUTHORS_MAX && tries <= 1 {
+        if cx.history.is_proven() && cx.history.shelves().len() <= VECTOR_AUTHORS_MAX && tries <= 1 {
             let entries = vector::pack(cx.history, salt);
             if let Some(entries) = entries.filter(|entries| entries.len() <= sketch::bytes_for(cells)) {
                 let vector = Vector {
@@ -351,16 +367,16 @@ impl<P: PeerId> Catchup<P> {
     }
 
     fn sketch(&mut self, from: P, theirs: &Sketch, cx: &mut Context<'_, P>) -> Result<(), Fault> {
-        let cells = sketch::cells_in(&theirs.cells).ok_or(Fault::Malformed)?;
+        sketch::cells_in(&theirs.cells).ok_or(Fault::Malformed)?;
         match sketch::compare(cx.history, theirs.salt, &theirs.cells) {
-            Some(difference) => {
+            Ok(difference) => {
                 let lacks = sketch::lengthen(cx.history, theirs.salt, &difference.only_ours);
                 self.give(from, lacks, theirs.floor, false, cx);
                 self.want(from, theirs.salt, &difference.only_theirs, cx);
             }
             // Too many differences: the other way round, with more room.
-            None if cells.saturating_mul(4) <= sketch::CELLS_MAX => self.draw(from, cells.saturating_mul(4), cx),
-            None => self.begin(from, cx),
+            Err(cells) if cells <= sketch::CELLS_MAX => self.draw(from, cells, cx),
+            Err(_) => self.begin(from, cx),
         }
         Ok(())
     }

@@ -19,6 +19,9 @@ use std::{
 const ITEMS_BYTES: usize = 32 << 10;
 /// The most messages that wait for one neighbour: 32 bytes each. A neighbour that asks for more gets them when it asks again.
 const WAITING_MAX: usize = 1 << 17;
+/// How long after the last message what was sent is not sent again: it may be on its way still. Shorter than the wait of
+/// one who asks again because it was lost.
+const SENT_FOR: Duration = Duration::from_millis(500);
 
 /// A bucket of tokens that fills steadily.
 #[derive(Clone, Copy, Debug)]
@@ -52,6 +55,11 @@ impl Bucket {
         }
     }
 
+    /// Puts back what was taken in vain.
+    pub(super) fn refund(&mut self, tokens: u64, burst: u64) {
+        self.tokens = self.tokens.saturating_add(tokens).min(burst);
+    }
+
     /// When there will be `cost` tokens.
     fn when(&self, cost: u64, rate: u64) -> Time {
         let micros = u128::from(cost.saturating_sub(self.tokens)) * 1_000_000 / u128::from(rate.max(1));
@@ -63,8 +71,10 @@ impl Bucket {
 #[derive(Debug)]
 pub(super) struct Shelf {
     waiting: VecDeque<MessageId>,
+    /// What waits, and what was sent just now.
     names: HashSet<MessageId>,
     bucket: Bucket,
+    /// When to go on; with nothing waiting, when to forget what was sent.
     due: Option<Time>,
 }
 
@@ -86,9 +96,11 @@ impl Shelf {
 
     pub(super) fn add(&mut self, names: impl IntoIterator<Item = MessageId>, now: Time) {
         for name in names {
-            if self.waiting.len() < WAITING_MAX && self.names.insert(name) {
+            if self.names.len() < WAITING_MAX && self.names.insert(name) {
+                if self.waiting.is_empty() {
+                    self.due = Some(now);
+                }
                 self.waiting.push_back(name);
-                self.due.get_or_insert(now);
             }
         }
     }
@@ -102,6 +114,12 @@ impl Shelf {
             return;
         }
         self.due = None;
+        if self.waiting.is_empty() {
+            // Ten thousand idle swarms in one process keep nothing for later.
+            self.waiting = VecDeque::new();
+            self.names = HashSet::new();
+            return;
+        }
         let mut bodies: Vec<Bytes> = Vec::new();
         let mut bytes = 0;
         while let Some(name) = self.waiting.front() {
@@ -120,17 +138,13 @@ impl Shelf {
                 bytes += len;
                 bodies.push(item.body.clone());
             }
-            if let Some(name) = self.waiting.pop_front() {
-                self.names.remove(&name);
-            }
+            self.waiting.pop_front();
         }
         if !bodies.is_empty() {
             cx.out.push_back(Output::send(to, Frame::Items(bodies)));
         }
         if self.waiting.is_empty() {
-            // Ten thousand idle swarms in one process keep nothing for later.
-            self.waiting = VecDeque::new();
-            self.names = HashSet::new();
+            self.due = Some(cx.now + SENT_FOR);
         }
     }
 }

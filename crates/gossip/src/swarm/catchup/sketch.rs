@@ -118,9 +118,12 @@ pub(super) struct Difference {
     pub(super) only_ours: Vec<u64>,
 }
 
-/// Compares a history with somebody's packed sketch. `None` if there are more differences than the sketch can show.
-pub(super) fn compare(history: &History, salt: u64, packed: &[u8]) -> Option<Difference> {
-    let mut table = build(history, salt, cells_in(packed)?);
+/// Compares a history with somebody's packed sketch.
+///
+/// # Errors
+/// If there are more differences than the sketch can show: how many cells can, by estimate.
+pub(super) fn compare(history: &History, salt: u64, packed: &[u8]) -> Result<Difference, usize> {
+    let mut table = build(history, salt, packed.len() / CELL);
     let (cells, _) = packed.as_chunks::<CELL>();
     for (ours, [count, check @ .., n0, n1, n2, n3, n4, n5, n6, n7]) in table.iter_mut().zip(cells) {
         *ours = Cell {
@@ -129,7 +132,20 @@ pub(super) fn compare(history: &History, salt: u64, packed: &[u8]) -> Option<Dif
             names: u64::from_le_bytes([*n0, *n1, *n2, *n3, *n4, *n5, *n6, *n7]) ^ ours.names,
         };
     }
-    peel(table)
+    let enough = estimate(&table);
+    peel(table).ok_or(enough)
+}
+
+/// How many cells would show the differences that these cells hold, and at least twice as many as these.
+///
+/// Each difference adds one to four of the counts or takes one away, so the variance of the counts tells how many there are,
+/// to a quarter if the table is of the smallest.
+fn estimate(table: &[Cell]) -> usize {
+    let counts = || table.iter().map(|cell| f64::from(cell.count.cast_signed()));
+    let mean = counts().sum::<f64>() / table.len() as f64;
+    let squares: f64 = counts().map(|count| (count - mean).powi(2)).sum();
+    let differences = squares / QUARTERS as f64;
+    cells_for((differences * 1.4) as usize).max(table.len().saturating_mul(2))
 }
 
 fn peel(mut table: Vec<Cell>) -> Option<Difference> {
@@ -165,4 +181,90 @@ pub(super) fn lengthen(history: &History, salt: u64, short: &[u64]) -> Vec<Messa
         .map(|item| item.id)
         .filter(|id| wanted.contains(&shortener.name(id)))
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Author, Item, Sequence, Time};
+    use bytes::Bytes;
+    use proptest::prelude::*;
+
+    fn history(names: impl IntoIterator<Item = u32>) -> History {
+        let mut history = History::default();
+        for name in names {
+            let digest = ring::digest::digest(&ring::digest::SHA256, &name.to_le_bytes());
+            let item = Item {
+                id: MessageId::from_bytes(digest.as_ref().try_into().unwrap()),
+                author: Author::from_bytes([1; 32]),
+                sequence: Sequence::Claimed(u64::from(name)),
+                body: Bytes::new(),
+            };
+            history.insert(item, 0, Time::default(), Time::default());
+        }
+        history
+    }
+
+    fn check_sizes(
+        ours: std::ops::Range<u32>,
+        theirs: std::ops::Range<u32>,
+        salt: u64,
+    ) -> Result<(usize, usize), usize> {
+        let differences = ours.start.abs_diff(theirs.start) + ours.end.abs_diff(theirs.end);
+        let (ours, theirs) = (history(ours), history(theirs));
+        let packed = pack(&theirs, salt, cells_for(differences as usize));
+        compare(&ours, salt, &packed).map(|found| (found.only_ours.len(), found.only_theirs.len()))
+    }
+
+    #[test]
+    fn as_many_differences_as_were_expected_are_found_nearly_always() {
+        let mut failed = 0;
+        for salt in 0..100 {
+            match check_sizes(0..1000, 100..1050, salt) {
+                Ok(found) => assert_eq!(found, (100, 50)),
+                Err(_) => failed += 1,
+            }
+        }
+        assert!(failed <= 2, "{failed} of 100 failed");
+    }
+
+    #[test]
+    fn a_sketch_that_is_too_small_tells_what_size_is_not() {
+        for (differences, salt) in [(100u32, 1), (1000, 2), (4000, 3)] {
+            let (ours, theirs) = (
+                history(0..5000 + differences / 2),
+                history(differences / 2..5000 + differences),
+            );
+            let enough = compare(&ours, salt, &pack(&theirs, salt, cells_for(0))).unwrap_err();
+            assert!(
+                enough < 3 * cells_for(differences as usize),
+                "{enough} cells for {differences}"
+            );
+            assert!(
+                compare(&ours, salt, &pack(&theirs, salt, enough)).is_ok(),
+                "{enough} cells for {differences}"
+            );
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_made_up_table_is_peeled_to_an_end(packed in proptest::collection::vec(0u8..3, CELL * 8..CELL * 40), salt: u64) {
+            let packed = &packed[..packed.len() / CELL / QUARTERS * CELL * QUARTERS];
+            prop_assert!(cells_in(packed).is_some());
+            if let Ok(found) = compare(&history(0..10), salt, packed) {
+                prop_assert!(found.only_ours.len() + found.only_theirs.len() <= packed.len() / CELL);
+            }
+        }
+
+        #[test]
+        fn what_is_found_is_the_difference(ours: std::collections::BTreeSet<u8>, theirs: std::collections::BTreeSet<u8>, salt: u64) {
+            let (a, b) = (history(ours.iter().map(|n| u32::from(*n))), history(theirs.iter().map(|n| u32::from(*n))));
+            if let Ok(found) = compare(&a, salt, &pack(&b, salt, cells_for(ours.symmetric_difference(&theirs).count()))) {
+                prop_assert_eq!(found.only_ours.len(), ours.difference(&theirs).count());
+                prop_assert_eq!(lengthen(&a, salt, &found.only_ours).len(), found.only_ours.len());
+                prop_assert_eq!(lengthen(&b, salt, &found.only_theirs).len(), theirs.difference(&ours).count());
+            }
+        }
+    }
 }
