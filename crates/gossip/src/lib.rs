@@ -4,6 +4,7 @@ mod error;
 mod frame;
 mod id;
 mod item;
+mod limits;
 pub mod membership;
 pub mod overlay;
 mod peer;
@@ -13,13 +14,18 @@ pub mod secure;
 pub mod sim;
 pub mod swarm;
 mod time;
+#[cfg(feature = "tokio")]
+pub mod tokio;
 pub mod topic;
 
 pub use error::Error;
 pub use id::{Author, MessageId, NodeId, TopicId};
 pub use item::{Item, Sequence};
+pub use limits::Rate;
 pub use overlay::Overlay;
 pub use peer::{Contact, PeerId};
 pub use rules::{Refused, Rules};
 pub use time::Time;
+#[cfg(feature = "tokio")]
+pub use tokio::{Gossip, Info, Messages, Options};
 pub use topic::{Certificate, Revocation, Topic};

@@ -94,7 +94,12 @@ impl<K: Eq + Hash + Copy, V> Recent<K, V> {
         self.young.entry(key).or_insert_with(make)
     }
 
-    #[cfg(any(test, feature = "_check"))]
+    pub(crate) fn remove(&mut self, key: &K) {
+        self.young.remove(key);
+        self.old.remove(key);
+    }
+
+    #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         self.young.len() + self.old.len()
     }
@@ -107,13 +112,21 @@ mod tests {
 
     #[test]
     fn a_bucket_gives_its_burst_and_then_its_rate() {
-        let rate = Rate { per_second: 2, burst: 3 };
+        let rate = Rate {
+            per_second: 2,
+            burst: 3,
+        };
         let start = Time::from_micros(5_000_000);
         let mut bucket = Bucket::full(rate, start);
         assert_eq!((0..5).filter(|_| bucket.take(rate, start)).count(), 3);
         assert!(!bucket.take(rate, start + Duration::from_millis(499)));
         assert!(bucket.take(rate, start + Duration::from_millis(500)));
-        assert_eq!((0..9).filter(|_| bucket.take(rate, start + Duration::from_secs(60))).count(), 3);
+        assert_eq!(
+            (0..9)
+                .filter(|_| bucket.take(rate, start + Duration::from_secs(60)))
+                .count(),
+            3
+        );
     }
 
     #[test]

@@ -38,7 +38,7 @@ impl Lines {
 
     /// Takes bytes up to the end of the first line among them, or all; the rest stays in `bytes`, since after some lines
     /// another protocol begins.
-    pub(crate) fn next<'a>(&'a mut self, bytes: &mut &'a [u8]) -> Option<Cut<'a>> {
+    pub(crate) fn next<'a, 'i: 'a>(&'a mut self, bytes: &mut &'i [u8]) -> Option<Cut<'a>> {
         if std::mem::take(&mut self.used) {
             self.begun.clear();
         }
@@ -60,6 +60,7 @@ impl Lines {
     }
 
     /// How many bytes are kept of a line that has not ended.
+    #[cfg(any(test, feature = "_check"))]
     pub(crate) fn kept(&self) -> usize {
         if self.used { 0 } else { self.begun.len() }
     }
@@ -112,9 +113,21 @@ mod tests {
 
     #[test]
     fn a_line_that_is_too_long_is_skipped_and_the_next_one_is_read() {
-        let expected = [Some("12345".to_owned()), None, Some("ok".to_owned()), None, Some("12345".to_owned())];
+        let expected = [
+            Some("12345".to_owned()),
+            None,
+            Some("ok".to_owned()),
+            None,
+            Some("12345".to_owned()),
+        ];
         assert_eq!(cuts(&["12345\n123456\nok\n1234567\n12345\r\n"], 5), expected);
-        assert_eq!(cuts(&["123", "45\n1", "23456\nok", "\n1234", "567\n", "12345", "\r", "\n"], 5), expected);
+        assert_eq!(
+            cuts(
+                &["123", "45\n1", "23456\nok", "\n1234", "567\n", "12345", "\r", "\n"],
+                5
+            ),
+            expected
+        );
     }
 
     #[test]

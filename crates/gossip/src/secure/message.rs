@@ -85,7 +85,9 @@ impl Message {
             return Err(Error::Reserved);
         }
         if number > SEQUENCE_MAX {
-            return Err(Error::Caller("a message's number is at most 2^53 - 1, the largest that JavaScript counts to"));
+            return Err(Error::Caller(
+                "a message's number is at most 2^53 - 1, the largest that JavaScript counts to",
+            ));
         }
         let mut data = content.clone();
         let mut signed = Vec::new();
@@ -114,7 +116,11 @@ impl Message {
         Ok(Self(Item {
             id,
             author: Author::from_bytes(*keys.public().as_bytes()),
-            sequence: if prove { Sequence::Proven(number) } else { Sequence::Claimed(number) },
+            sequence: if prove {
+                Sequence::Proven(number)
+            } else {
+                Sequence::Claimed(number)
+            },
             body: line.into(),
         }))
     }
@@ -128,7 +134,11 @@ impl Message {
         let line = line.strip_suffix(b"\n").unwrap_or(line);
         let mut reader = Reader::default();
         let opened = reader.open(line)?;
-        reader.check(vec![opened]).pop().unwrap_or(Err(Refused::Forged)).map(Self)
+        reader
+            .check(vec![opened])
+            .pop()
+            .unwrap_or(Err(Refused::Forged))
+            .map(Self)
     }
 
     /// The name.
@@ -170,7 +180,12 @@ impl Message {
 
 impl fmt::Debug for Message {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Item { id, author, sequence, body } = &self.0;
+        let Item {
+            id,
+            author,
+            sequence,
+            body,
+        } = &self.0;
         write!(f, "Message({id:?}, {author:?}, {sequence:?}, {} bytes)", body.len())
     }
 }
@@ -264,7 +279,7 @@ impl Reader {
         // Where the answers of the batch belong.
         let mut places = Vec::new();
         let mut weight = 0;
-        let mut settle = |reader: &mut Self, batch: &mut Vec<Opened>, places: &mut Vec<usize>, answers: &mut Vec<_>| {
+        let settle = |reader: &mut Self, batch: &mut Vec<Opened>, places: &mut Vec<usize>, answers: &mut Vec<_>| {
             for (place, answer) in places.drain(..).zip(reader.check(std::mem::take(batch))) {
                 if let Some(slot) = answers.get_mut(place) {
                     *slot = answer;
@@ -315,7 +330,11 @@ impl Reader {
             .zip(sound)
             .map(|(opened, sound)| {
                 let proven = opened.proof.is_some() && proven.next() == Some(true);
-                if sound { Ok(opened.into_item(proven)) } else { Err(Refused::Forged) }
+                if sound {
+                    Ok(opened.into_item(proven))
+                } else {
+                    Err(Refused::Forged)
+                }
             })
             .collect()
     }
@@ -332,7 +351,11 @@ impl Opened {
         Item {
             id: self.id,
             author: self.author,
-            sequence: if proven { Sequence::Proven(number) } else { Sequence::Claimed(number) },
+            sequence: if proven {
+                Sequence::Proven(number)
+            } else {
+                Sequence::Claimed(number)
+            },
             body: Bytes::from(self.line),
         }
     }
@@ -429,4 +452,3 @@ fn proof_text(public: &[u8; 32], number: u64, id: &MessageId) -> [u8; 99] {
     }
     text
 }
-

@@ -1,0 +1,60 @@
+//! Signed messages, as the machines ask about them.
+
+use super::message::Reader;
+use crate::{
+    Author, Item, PeerId, Rate, Refused, Rules, Time,
+    limits::{Bucket, Recent},
+};
+use bytes::Bytes;
+use std::marker::PhantomData;
+
+/// For how many authors it is remembered what they sent lately, twice. Keys are free: beyond this, those who were silent for
+/// the longest time start with a full burst again.
+const BUCKETS_HALF: usize = 1 << 13;
+
+/// [`Rules`] under which whoever signs may speak, and nobody too much.
+#[derive(Debug)]
+pub struct SignedRules<P> {
+    reader: Reader,
+    rate: Rate,
+    buckets: Recent<Author, Bucket>,
+    peers: PhantomData<fn(P)>,
+}
+
+impl<P> SignedRules<P> {
+    /// Rules that take `rate` messages from one author. What is beyond is [`Refused::TooMany`]; only sound messages count,
+    /// so nobody can use up what belongs to another.
+    #[must_use]
+    pub fn new(rate: Rate) -> Self {
+        Self {
+            reader: Reader::default(),
+            rate,
+            buckets: Recent::new(BUCKETS_HALF),
+            peers: PhantomData,
+        }
+    }
+
+    pub(super) const fn reader(&mut self) -> &mut Reader {
+        &mut self.reader
+    }
+
+    /// Takes one message from what its author may send.
+    pub(super) fn count(&mut self, item: Item, now: Time) -> Result<Item, Refused> {
+        let rate = self.rate;
+        let bucket = self.buckets.get_or_insert_with(item.author, || Bucket::full(rate, now));
+        if bucket.take(rate, now) {
+            Ok(item)
+        } else {
+            Err(Refused::TooMany)
+        }
+    }
+}
+
+impl<P: PeerId> Rules<P> for SignedRules<P> {
+    fn read(&mut self, bodies: &[Bytes], now: Time) -> Vec<Result<Item, Refused>> {
+        let read = self.reader.read(bodies);
+        read.into_iter()
+            .map(|read| read.and_then(|item| self.count(item, now)))
+            .collect()
+    }
+}
