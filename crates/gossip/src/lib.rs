@@ -1,5 +1,7 @@
 #![doc = include_str!("../README.md")]
 
+#[cfg(feature = "tokio")]
+pub mod discovery;
 mod error;
 mod frame;
 mod id;
@@ -8,6 +10,8 @@ mod limits;
 pub mod membership;
 pub mod overlay;
 mod peer;
+#[cfg(feature = "plugin")]
+pub mod plugin;
 mod rules;
 pub mod secure;
 #[cfg(feature = "simulate")]

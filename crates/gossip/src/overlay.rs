@@ -316,6 +316,25 @@ impl<P: PeerId, R: Rules<P>> Overlay<P, R> {
         self.topics.get_mut(topic).map(|topic| &mut topic.rules)
     }
 
+    /// Drops a neighbour in one topic, whose rules do not let it in any more.
+    pub fn expel(&mut self, topic: &TopicId, peer: &P, now: Time) {
+        let Some(entry) = self.touch(topic) else { return };
+        entry.membership.expel(peer, now);
+        let disconnect = membership::Frame::Disconnect {
+            alive: false,
+            instead: None,
+        };
+        let (topic, to) = (*topic, *peer);
+        let body = Body::Member(disconnect);
+        self.output.push_back(OutEvent::Send {
+            to,
+            frame: Frame { topic, body },
+        });
+        if !self.topics.values().any(|topic| topic.membership.needs(peer)) {
+            self.output.push_back(OutEvent::Disconnect { peer: to });
+        }
+    }
+
     /// Drops a peer for good reason: no topic listens to it for ten minutes.
     pub fn ban(&mut self, peer: P, now: Time) {
         if self.banned.len() >= BANNED_MAX {

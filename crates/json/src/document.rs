@@ -143,42 +143,55 @@ impl<'t> Document<'t> {
 
     /// The value, copied out of the text.
     pub fn to_value(self) -> Value {
-        let mut around: Vec<(Open, Level)> = Vec::new();
-        let mut node = self.node;
-        let mut without = self.without;
+        let Some((mut open, mut level)) = self.begin() else {
+            return self.leaf();
+        };
+        let mut around = Vec::new();
         loop {
-            let mut value = match self.kind_of(node) {
-                kind @ (Kind::Array | Kind::Object | Kind::Reordered) => {
-                    let size = count(self.tape, node, without);
-                    let open = if kind == Kind::Array {
-                        Open::Array(Array::from(Vec::with_capacity(size)))
-                    } else {
-                        Open::Object(Object::with_capacity(size), Text::new())
+            // All leaves up to the next array or object.
+            let inner = match &mut open {
+                Open::Array(array) => loop {
+                    let Some(item) = level.next(self.tape).map(|item| self.at(item)) else {
+                        break None;
                     };
-                    around.push((open, Level::of(self.tape, node, std::mem::take(&mut without))));
-                    None
-                }
-                _ => Some(self.at(node).leaf()),
-            };
-            // The next item of the innermost that is open, or of the one around it once that is complete.
-            loop {
-                let Some((open, level)) = around.last_mut() else {
-                    return value.unwrap_or_default();
-                };
-                if let Some(value) = value.take() {
-                    open.push(value);
-                }
-                if let Some(next) = level.next(self.tape) {
-                    node = next;
-                    if let Open::Object(_, key) = open {
-                        *key = self.text_of(next);
-                        node = next + 1;
+                    let inner = item.begin();
+                    if inner.is_some() {
+                        break inner;
                     }
-                    break;
-                }
-                value = around.pop().map(|(open, _)| open.close());
+                    array.push(item.leaf());
+                },
+                Open::Object(object, key) => loop {
+                    let Some(name) = level.next(self.tape) else { break None };
+                    let item = self.at(name + 1);
+                    let inner = item.begin();
+                    if inner.is_some() {
+                        *key = self.text_of(name);
+                        break inner;
+                    }
+                    object.push(self.text_of(name), item.leaf());
+                },
+            };
+            if let Some(inner) = inner {
+                around.push((open, level));
+                (open, level) = inner;
+                continue;
             }
+            let closed = open.close();
+            let Some(outer) = around.pop() else { return closed };
+            (open, level) = outer;
+            open.push(closed);
         }
+    }
+
+    /// An empty copy of an array or object, and what is to be copied into it.
+    #[inline]
+    fn begin(self) -> Option<(Open, Level)> {
+        let open = match self.kind() {
+            Kind::Array => Open::Array(Array::from(Vec::with_capacity(self.len()))),
+            Kind::Object | Kind::Reordered => Open::Object(Object::with_capacity(self.len()), Text::new()),
+            _ => return None,
+        };
+        Some((open, Level::of(self.tape, self.node, self.without)))
     }
 
     /// The text without whitespace: `JSON.stringify(value)`.

@@ -195,6 +195,7 @@ impl Object {
     }
 
     /// Adds a member whose name the object does not have.
+    #[inline]
     pub(crate) fn push(&mut self, key: Text, value: Value) {
         if let Some(index) = array_index(key.as_wtf8()) {
             let rest = self.rest.get_or_insert_default();

@@ -94,6 +94,15 @@ impl Tape {
         }
     }
 
+    /// About how many bytes the tape holds.
+    pub(crate) fn room(&self) -> usize {
+        size_of::<Node>() * self.nodes.capacity()
+            + size_of::<Frame>() * self.open.capacity()
+            + size_of::<f64>() * self.floats.capacity()
+            + size_of::<u32>() * (self.orders.capacity() + self.names.capacity())
+            + self.side.capacity()
+    }
+
     /// Reads a text, all of it: afterwards nothing about it is in doubt. What was read before is forgotten.
     ///
     /// Accepted is what `JSON.parse` accepts, which is RFC 8259 without a byte order mark.

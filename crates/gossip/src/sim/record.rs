@@ -28,6 +28,19 @@ struct Present {
     since: Time,
 }
 
+/// What there is to see of a node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NodeState {
+    /// It has the newest message.
+    Reached,
+    /// It does not have the newest message yet.
+    Waiting,
+    /// It vanished.
+    Gone,
+    /// It means harm.
+    Hostile,
+}
+
 #[derive(Debug)]
 struct Message {
     at: Time,
@@ -150,6 +163,17 @@ impl Recorder {
 
     pub(super) const fn repeated(&self) -> u64 {
         self.repeated
+    }
+
+    /// What there is to see of each node.
+    pub(super) fn states(&self) -> impl Iterator<Item = NodeState> {
+        let newest = self.messages.last();
+        (0..).zip(&self.nodes).map(move |(number, node)| match node {
+            Present { honest: false, .. } => NodeState::Hostile,
+            Present { alive: false, .. } => NodeState::Gone,
+            _ if newest.is_some_and(|message| message.has(number)) => NodeState::Reached,
+            _ => NodeState::Waiting,
+        })
     }
 
     /// How many honest nodes have the newest message.

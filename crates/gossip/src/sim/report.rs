@@ -21,6 +21,8 @@ pub struct Report {
     pub degrees: Degrees,
     /// How far the first sender is from everybody over the links at the end: what no tree can beat.
     pub shortest: Shortest,
+    /// How the last node caught up with the history, if there was one.
+    pub catch_up: Option<CatchUp>,
     /// The first few deliveries that are missing at the end: the number of the message, from 0, and the node.
     pub missing: Vec<(usize, u32)>,
 }
@@ -190,7 +192,11 @@ impl Summary {
             t100_worst: worst.and_then(|delays| delays.into_iter().max()).map(millis),
             redundancy_first: rounds.first().map(Round::redundancy).unwrap_or_default(),
             redundancy: mean(steady.iter().map(|round| Some(round.redundancy()))).unwrap_or_default(),
-            redundancy_worst: steady.iter().map(Round::redundancy).fold(f64::NEG_INFINITY, f64::max),
+            redundancy_worst: steady
+                .iter()
+                .map(Round::redundancy)
+                .reduce(f64::max)
+                .unwrap_or_default(),
             sends_per_delivery: sum(|round| round.payloads, steady) / deliveries,
             payload_bytes_per_delivery: sum(|round| round.payload_bytes, steady) / deliveries,
             control_bytes_per_delivery: sum(|round| round.control_bytes, steady) / deliveries,
@@ -307,18 +313,24 @@ pub struct Shortest {
     pub time: f64,
 }
 
-impl fmt::Display for Report {
-    /// The table that the program prints.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(
-            f,
-            "{} nodes, {:?} mode, seed {}, {:.1} s of virtual time, {} events",
-            self.scenario.nodes,
-            self.scenario.mode,
-            self.seed,
-            self.summary.virtual_time / 1000.0,
-            self.summary.events
-        )?;
+/// How a node caught up with a history.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct CatchUp {
+    /// How many messages it lacked.
+    pub missing: u64,
+    /// How many of them it got.
+    pub got: u64,
+    /// How long after the first frame the last of them came, in round trips of the link.
+    pub round_trips: f64,
+    /// Bytes of frames without messages, in both directions, until then.
+    pub overhead: u64,
+    /// Bytes of the messages that came, and of the frames around them.
+    pub payload_bytes: u64,
+}
+
+impl Report {
+    /// The table of the messages, and what they come to.
+    fn messages(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
             "\n{:>5} {:>8} {:>13} {:>5} {:>7} {:>7} {:>7} {:>8} {:>9} {:>9}",
@@ -380,6 +392,25 @@ impl fmt::Display for Report {
             shown_bytes(all.payload_bytes_per_delivery),
             shown_bytes(all.control_bytes_per_delivery)
         )?;
+        Ok(())
+    }
+}
+
+impl fmt::Display for Report {
+    /// The table that the program prints.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(
+            f,
+            "{} nodes, {:?} mode, seed {}, {:.1} s of virtual time, {} events",
+            self.scenario.nodes,
+            self.scenario.mode,
+            self.seed,
+            self.summary.virtual_time / 1000.0,
+            self.summary.events
+        )?;
+        if !self.rounds.is_empty() {
+            self.messages(f)?;
+        }
         writeln!(
             f,
             "links                  {} to {}, mean {:.2}, {}",
@@ -410,6 +441,17 @@ impl fmt::Display for Report {
                 time(recovery.complete)
             )?;
         }
+        if let Some(late) = &self.catch_up {
+            writeln!(
+                f,
+                "catch-up               {} of {} in {:.1} round trips, {} overhead, {} payload",
+                late.got,
+                late.missing,
+                late.round_trips,
+                shown_bytes(late.overhead as f64),
+                shown_bytes(late.payload_bytes as f64)
+            )?;
+        }
         if !self.missing.is_empty() {
             let missing = self
                 .missing
@@ -427,6 +469,73 @@ impl fmt::Display for Report {
             )?;
         }
         Ok(())
+    }
+}
+
+/// The reports of one scenario with many seeds, as a table.
+#[derive(Clone, Copy, Debug)]
+pub struct Runs<'a>(pub &'a [Report]);
+
+impl fmt::Display for Runs<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(
+            f,
+            "{:>20} {:>11} {:>6} {:>6} {:>7} {:>7} {:>8} {:>6} {:>5} {:>9}",
+            "seed", "reliability", "hops", "50 %", "99 %", "100 %", "redund.", "sends", "parts", "repaired"
+        )?;
+        for report in self.0 {
+            let all = &report.summary;
+            let repaired = report.recoveries.last().map(|recovery| recovery.repaired);
+            writeln!(
+                f,
+                "{:>20} {:>11} {:>6.1} {:>6} {:>7} {:>7} {:>8.3} {:>6.3} {:>5} {:>9}",
+                report.seed,
+                share(all.reliability),
+                all.last_hop,
+                shown_time(all.t50),
+                shown_time(all.t99),
+                shown_time(all.t100),
+                all.redundancy,
+                all.sends_per_delivery,
+                report.degrees.parts,
+                match repaired {
+                    None => String::new(),
+                    Some(None) => "never".into(),
+                    Some(Some(time)) => format!("{:.2} s", time.as_secs_f64()),
+                }
+            )?;
+        }
+        let means = |of: fn(&Summary) -> Option<f64>| mean(self.0.iter().map(|report| of(&report.summary)));
+        let most = |of: fn(&Summary) -> f64| self.0.iter().map(|report| of(&report.summary)).fold(f64::MIN, f64::max);
+        let least = self
+            .0
+            .iter()
+            .map(|report| report.summary.reliability)
+            .fold(1.0, f64::min);
+        writeln!(
+            f,
+            "{:>20} {:>11} {:>6.1} {:>6} {:>7} {:>7} {:>8.3} {:>6.3}",
+            "mean",
+            share(means(|all| Some(all.reliability)).unwrap_or(1.0)),
+            means(|all| Some(all.last_hop)).unwrap_or_default(),
+            shown_time(means(|all| all.t50)),
+            shown_time(means(|all| all.t99)),
+            shown_time(means(|all| all.t100)),
+            means(|all| Some(all.redundancy)).unwrap_or_default(),
+            means(|all| Some(all.sends_per_delivery)).unwrap_or_default(),
+        )?;
+        writeln!(
+            f,
+            "{:>20} {:>11} {:>6} {:>6} {:>7} {:>7} {:>8.3} {:>6.3}",
+            "worst",
+            share(least),
+            most(|all| all.last_hop_worst as f64),
+            "",
+            "",
+            shown_time(means(|all| all.t100_worst).map(|_| most(|all| all.t100_worst.unwrap_or_default()))),
+            most(|all| all.redundancy_worst),
+            most(|all| all.sends_per_delivery),
+        )
     }
 }
 

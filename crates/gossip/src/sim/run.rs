@@ -2,8 +2,9 @@
 
 use super::{
     graph::Graph,
+    net::{Dialled, Links},
     original::Original,
-    record::Recorder,
+    record::{NodeState, Recorder},
     report::{Degrees, Recovery, Report, Shortest, Summary, millis},
     scenario::{HostileKind, Mode, Scenario},
     settings::{Random, mix},
@@ -63,6 +64,11 @@ impl Progress<'_> {
     /// How long after its publication the nodes have heard the newest message, in order of hearing.
     pub fn delays(&self) -> impl Iterator<Item = Duration> {
         self.recorder.newest()
+    }
+
+    /// What there is to see of each node, in their order.
+    pub fn nodes(&self) -> impl Iterator<Item = NodeState> {
+        self.recorder.states()
     }
 }
 
@@ -124,7 +130,8 @@ impl<'a> Run<'a> {
         let (senders, roles) = cast(scenario, &mut random);
         let world: Box<dyn World> = match scenario.mode {
             Mode::Original => Box::new(Original::new(scenario, seed)),
-            Mode::Overlay | Mode::Links => todo!(),
+            Mode::Links => Box::new(Links::new(scenario, seed, roles.clone())),
+            Mode::Overlay => Box::new(Dialled::new(scenario, seed, roles.clone())),
         };
         let began = world.now();
         let start = began + scenario.warm_up.max(scenario.join.over);
@@ -364,6 +371,7 @@ impl<'a> Run<'a> {
                 hops: depth.hops,
                 time: millis(depth.time),
             },
+            catch_up: self.world.catch_up(),
             missing: self.recorder.missing().take(MISSING_SHOWN).collect(),
             rounds,
         }

@@ -1,7 +1,7 @@
 //! A scenario: what is simulated, as data. In TOML every key may be left out and then has its default.
 
 use super::settings::{Latency, Settings};
-use crate::Error;
+use crate::{Error, membership, swarm};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -43,6 +43,8 @@ pub struct Scenario {
     pub links: Links,
     /// What is said, and by whom.
     pub traffic: Traffic,
+    /// What was said before, in [`Mode::Links`].
+    pub history: History,
     /// Nodes that leave and come back all the time.
     pub churn: Churn,
     /// Nodes that vanish at once: `[[failure]]`.
@@ -51,6 +53,10 @@ pub struct Scenario {
     /// Nodes that mean harm: `[[hostile]]`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub hostile: Vec<Hostile>,
+    /// The numbers of the views and walks, in [`Mode::Overlay`].
+    pub membership: membership::Config,
+    /// The numbers of the broadcast tree, of catch-up and of the history.
+    pub swarm: swarm::Config,
 }
 
 /// What the nodes speak.
@@ -132,6 +138,8 @@ pub struct Traffic {
     pub senders: u32,
     /// The size of a message as it travels, in bytes.
     pub payload: u32,
+    /// Whether the authors sign the numbers of their messages; with secure-gossip they do not.
+    pub proven: bool,
     /// A message is published this often, whether the one before has arrived or not. Nothing: one after the other.
     #[serde(with = "humantime_serde")]
     pub every: Duration,
@@ -141,6 +149,27 @@ pub struct Traffic {
     /// How long a message is waited for, and at the end all of them, until the rest counts as lost.
     #[serde(with = "humantime_serde")]
     pub patience: Duration,
+}
+
+/// What was said before: all nodes begin with it, but the last node lacks some.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct History {
+    /// How many messages; at most [`History::MESSAGES_MAX`].
+    pub messages: u32,
+    /// How many of them the last node lacks.
+    pub missing: u32,
+    /// How many authors said them, in turn.
+    pub authors: u32,
+    /// Whether the newest are missing; else they are scattered over all.
+    pub recent: bool,
+    /// Whether the authors signed their numbers.
+    pub proven: bool,
+}
+
+impl History {
+    /// The most messages: each is held by each node.
+    pub const MESSAGES_MAX: u32 = 1_000_000;
 }
 
 /// Nodes that leave and come back all the time.
@@ -208,9 +237,12 @@ impl Default for Scenario {
             join: Join::default(),
             links: Links::default(),
             traffic: Traffic::default(),
+            history: History::default(),
             churn: Churn::default(),
             failures: Vec::new(),
             hostile: Vec::new(),
+            membership: membership::Config::default(),
+            swarm: swarm::Config::default(),
         }
     }
 }
@@ -249,9 +281,22 @@ impl Default for Traffic {
             rounds: 10,
             senders: 1,
             payload: 500,
+            proven: true,
             every: Duration::ZERO,
             pause: Duration::from_secs(1),
             patience: Duration::from_secs(30),
+        }
+    }
+}
+
+impl Default for History {
+    fn default() -> Self {
+        Self {
+            messages: 0,
+            missing: 0,
+            authors: 10,
+            recent: true,
+            proven: true,
         }
     }
 }
@@ -352,6 +397,25 @@ impl Scenario {
         )?;
         within("traffic.payload", f64::from(self.traffic.payload), 64.0, 65_536.0)?;
         within("join.contacts", f64::from(self.join.contacts), 1.0, 100.0)?;
+        let history = &self.history;
+        within(
+            "history.messages",
+            f64::from(history.messages),
+            0.0,
+            f64::from(History::MESSAGES_MAX),
+        )?;
+        within(
+            "history.missing",
+            f64::from(history.missing),
+            0.0,
+            f64::from(history.messages),
+        )?;
+        within("history.authors", f64::from(history.authors), 1.0, 1_000_000.0)?;
+        if history.messages > 0 && self.mode != Mode::Links {
+            return Err(Error::Scenario(
+                "a history is for mode = \"links\": leave [history] out, or set the mode".into(),
+            ));
+        }
         if u64::from(self.nodes) * u64::from(self.traffic.rounds) > Self::DELIVERIES_MAX {
             return Err(Error::Scenario(format!(
                 "nodes times traffic.rounds is more than {}: take fewer of either",
@@ -372,6 +436,8 @@ impl Scenario {
         if let Shape::Random(degree) = self.links.graph {
             within("links.graph.random", f64::from(degree), 2.0, 100.0)?;
         }
+        self.membership.check()?;
+        self.swarm.check()?;
         self.check_times()
     }
 

@@ -1,6 +1,6 @@
 //! What a scenario is played on: the seam between the run and what the nodes speak.
 
-use super::record::Recorder;
+use super::{record::Recorder, report::CatchUp};
 use crate::{MessageId, Time};
 use std::ops::{Add, AddAssign, Sub};
 
@@ -26,6 +26,10 @@ pub(super) trait World {
     fn sent(&self) -> Sent;
     /// How much work was done so far: events of the queue.
     fn events(&self) -> u64;
+    /// How the last node caught up with the history, if there was one.
+    fn catch_up(&self) -> Option<CatchUp> {
+        None
+    }
 }
 
 /// What was sent, lost frames included.
