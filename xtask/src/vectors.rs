@@ -18,13 +18,14 @@ const FROZEN: &[(&str, &str)] = &[
     ("boxstream", "crates/boxstream/tests/vectors/boxstream.json"),
     ("addresses", "crates/multiserver/tests/vectors/addresses.json"),
     ("camel-case", "crates/stack/tests/vectors/camel-case.json"),
+    ("secure-gossip", "crates/gossip/tests/vectors/secure-gossip.json"),
 ];
 
 /// How many differences are worth printing.
 const SHOWN: usize = 10;
 
 pub(crate) fn run(args: &Args) -> Result<()> {
-    node::install(&["core"])?;
+    node::install(&["core", "sg"])?;
     let mut different = Vec::new();
     for (name, path) in FROZEN
         .iter()

@@ -111,9 +111,7 @@ impl<'t> Document<'t> {
     pub fn as_number(self) -> Option<Number> {
         let number = match self.kind() {
             Kind::Number => read_number(canonical(self.tape, self.text, self.node)),
-            Kind::MinusZero => -0.0,
-            Kind::Infinity => f64::INFINITY,
-            Kind::MinusInfinity => f64::NEG_INFINITY,
+            Kind::Float => float(self.tape, self.node),
             _ => return None,
         };
         Some(Number::from(number))
@@ -145,42 +143,55 @@ impl<'t> Document<'t> {
 
     /// The value, copied out of the text.
     pub fn to_value(self) -> Value {
-        let mut around: Vec<(Open, Level)> = Vec::new();
-        let mut node = self.node;
-        let mut without = self.without;
+        let Some((mut open, mut level)) = self.begin() else {
+            return self.leaf();
+        };
+        let mut around = Vec::new();
         loop {
-            let mut value = match self.kind_of(node) {
-                kind @ (Kind::Array | Kind::Object | Kind::Reordered) => {
-                    let size = count(self.tape, node, without);
-                    let open = if kind == Kind::Array {
-                        Open::Array(Array::from(Vec::with_capacity(size)))
-                    } else {
-                        Open::Object(Object::with_capacity(size), Text::new())
+            // All leaves up to the next array or object.
+            let inner = match &mut open {
+                Open::Array(array) => loop {
+                    let Some(item) = level.next(self.tape).map(|item| self.at(item)) else {
+                        break None;
                     };
-                    around.push((open, Level::of(self.tape, node, std::mem::take(&mut without))));
-                    None
-                }
-                _ => Some(self.at(node).leaf()),
-            };
-            // The next item of the innermost that is open, or of the one around it once that is complete.
-            loop {
-                let Some((open, level)) = around.last_mut() else {
-                    return value.unwrap_or_default();
-                };
-                if let Some(value) = value.take() {
-                    open.push(value);
-                }
-                if let Some(next) = level.next(self.tape) {
-                    node = next;
-                    if let Open::Object(_, key) = open {
-                        *key = self.text_of(next);
-                        node = next + 1;
+                    let inner = item.begin();
+                    if inner.is_some() {
+                        break inner;
                     }
-                    break;
-                }
-                value = around.pop().map(|(open, _)| open.close());
+                    array.push(item.leaf());
+                },
+                Open::Object(object, key) => loop {
+                    let Some(name) = level.next(self.tape) else { break None };
+                    let item = self.at(name + 1);
+                    let inner = item.begin();
+                    if inner.is_some() {
+                        *key = self.text_of(name);
+                        break inner;
+                    }
+                    object.push(self.text_of(name), item.leaf());
+                },
+            };
+            if let Some(inner) = inner {
+                around.push((open, level));
+                (open, level) = inner;
+                continue;
             }
+            let closed = open.close();
+            let Some(outer) = around.pop() else { return closed };
+            (open, level) = outer;
+            open.push(closed);
         }
+    }
+
+    /// An empty copy of an array or object, and what is to be copied into it.
+    #[inline]
+    fn begin(self) -> Option<(Open, Level)> {
+        let open = match self.kind() {
+            Kind::Array => Open::Array(Array::from(Vec::with_capacity(self.len()))),
+            Kind::Object | Kind::Reordered => Open::Object(Object::with_capacity(self.len()), Text::new()),
+            _ => return None,
+        };
+        Some((open, Level::of(self.tape, self.node, self.without)))
     }
 
     /// The text without whitespace: `JSON.stringify(value)`.
@@ -218,6 +229,7 @@ impl<'t> Document<'t> {
                     out.push_str(if level.is_object { "{" } else { "[" });
                     around.push(level);
                 }
+                Kind::Float => Number::from(float(self.tape, node)).write(out),
                 _ => out.push_str(canonical(self.tape, self.text, node)),
             }
             loop {
@@ -270,10 +282,7 @@ impl<'t> Document<'t> {
     fn find(self, name: &str) -> Option<u32> {
         let is_plain = crate::scan::plain(name.as_bytes()) == name.len();
         if is_plain {
-            return self.names().find(|node| {
-                self.kind_of(*node) == Kind::Plain && unquoted(self.tape, self.text, *node) == name
-                    || self.kind_of(*node) == Kind::Escaped && unquoted(self.tape, self.text, *node) == name
-            });
+            return self.names().find(|node| unquoted(self.tape, self.text, *node) == name);
         }
         let mut quoted = String::with_capacity(name.len() + 8);
         quoted.push('"');
@@ -415,18 +424,41 @@ fn unquoted<'t>(tape: &'t Tape, text: &'t str, node: u32) -> &'t str {
     quoted.get(1..quoted.len().saturating_sub(1)).unwrap_or_default()
 }
 
-/// Reads a number in canonical form.
+/// The number of a node that is a `Float`.
+fn float(tape: &Tape, node: u32) -> f64 {
+    let place = tape.nodes.get(node as usize).map(|node| node.start as usize);
+    place
+        .and_then(|place| tape.floats.get(place))
+        .copied()
+        .unwrap_or_default()
+}
+
+/// The powers of ten that are floats.
+const TENS: [f64; 23] = [
+    1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20,
+    1e21, 1e22,
+];
+
+/// Reads a number in canonical form. Its digits make a number of at most 2^53, which is a float, and so is the power of ten
+/// by which it is to be divided; the division of two floats rounds as reading the text would.
 fn read_number(text: &str) -> f64 {
-    let digits = text.strip_prefix('-').unwrap_or(text);
-    if digits.len() <= 15 && digits.bytes().all(|byte| byte.is_ascii_digit()) {
-        let whole = digits
-            .bytes()
-            .fold(0_u64, |whole, digit| whole * 10 + u64::from(digit - b'0'));
-        // 15 digits are below 2^53, so the cast is exact.
-        let number = whole as f64;
-        return if digits.len() < text.len() { -number } else { number };
+    let (mut digits, mut places, mut behind_point) = (0_u64, 0_usize, 0_usize);
+    for byte in text.bytes() {
+        match byte {
+            b'0'..=b'9' => {
+                digits = digits.wrapping_mul(10).wrapping_add(u64::from(byte - b'0'));
+                places += behind_point;
+            }
+            b'.' => behind_point = 1,
+            _ => {}
+        }
     }
-    text.parse().unwrap_or_default()
+    let number = match TENS.get(places) {
+        Some(_) if places == 0 => digits as f64,
+        Some(power) => digits as f64 / power,
+        None => return text.parse().unwrap_or_default(),
+    };
+    if text.starts_with('-') { -number } else { number }
 }
 
 /// The compact text.

@@ -61,29 +61,56 @@ fn write_unit(unit: u16, out: &mut impl Out) {
 
 /// The text of what stands between the quotes of a JSON string. What is wrong there is left out; the reader has refused it.
 pub(crate) fn decode(raw: &str) -> Text {
-    let mut builder = Builder::with_capacity(raw.len());
+    let mut text = String::with_capacity(raw.len());
     let mut rest = raw;
-    while let Some((plain, escape)) = rest.split_once('\\') {
+    loop {
+        let Some((plain, escape)) = rest.split_at_checked(scan::plain(rest.as_bytes())) else {
+            return text.into();
+        };
+        text.push_str(plain);
+        let character = match escape.as_bytes() {
+            [b'\\', b'u', ..] => return decode_units(text, raw.len(), escape),
+            [b'\\', letter, ..] => named(*letter),
+            _ => return text.into(),
+        };
+        text.push(character);
+        rest = escape.get(2..).unwrap_or_default();
+    }
+}
+
+fn named(letter: u8) -> char {
+    match letter {
+        b'b' => '\u{8}',
+        b'f' => '\u{c}',
+        b'n' => '\n',
+        b'r' => '\r',
+        b't' => '\t',
+        itself => char::from(itself),
+    }
+}
+
+/// Goes on decoding where UTF-16 units come, which may be halves of a pair.
+fn decode_units(text: String, capacity: usize, mut rest: &str) -> Text {
+    let mut builder = Builder::with_capacity(capacity);
+    builder.push_str(&text);
+    loop {
+        let Some((plain, escape)) = rest.split_at_checked(scan::plain(rest.as_bytes())) else {
+            return builder.finish();
+        };
         builder.push_str(plain);
-        let mut characters = escape.chars();
-        match characters.next() {
-            Some('b') => builder.push('\u{8}'),
-            Some('f') => builder.push('\u{c}'),
-            Some('n') => builder.push('\n'),
-            Some('r') => builder.push('\r'),
-            Some('t') => builder.push('\t'),
-            Some('u') => {
-                let unit = escape.get(1..5).and_then(|digits| u16::from_str_radix(digits, 16).ok());
-                if let Some(unit) = unit {
+        match escape.as_bytes() {
+            [b'\\', b'u', ..] => {
+                let digits = escape.get(2..6).unwrap_or_default();
+                if let Ok(unit) = u16::from_str_radix(digits, 16) {
                     builder.push_unit(unit);
                 }
-                characters = escape.get(5..).unwrap_or_default().chars();
+                rest = escape.get(6..).unwrap_or_default();
             }
-            Some(itself) => builder.push(itself),
-            None => {}
+            [b'\\', letter, ..] => {
+                builder.push(named(*letter));
+                rest = escape.get(2..).unwrap_or_default();
+            }
+            _ => return builder.finish(),
         }
-        rest = characters.as_str();
     }
-    builder.push_str(rest);
-    builder.finish()
 }

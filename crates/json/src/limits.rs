@@ -1,6 +1,14 @@
 //! How long and how deep a text may be.
 
-use crate::{Error, Tape, Value};
+use crate::{Document, Error, Tape, Value};
+use std::cell::Cell;
+
+/// Bytes that a thread keeps for the tape of the next text. What a long text took is given back.
+const KEPT: usize = 64 << 10;
+
+thread_local! {
+    static TAPE: Cell<Tape> = Cell::new(Tape::new());
+}
 
 /// What a reader accepts. The limits bound memory and output, not the stack: nothing here recurses.
 ///
@@ -36,7 +44,14 @@ impl Limits {
     /// # Errors
     /// If the text is not JSON or exceeds a limit.
     pub fn parse(&self, text: impl AsRef<[u8]>) -> Result<Value, Error> {
-        Ok(Tape::with_limits(*self).read(text.as_ref())?.to_value())
+        // Short texts, which come by the million, find a tape that has room already.
+        let mut tape = TAPE.take();
+        tape.limits = *self;
+        let value = tape.read(text.as_ref()).map(Document::to_value);
+        if tape.room() <= KEPT {
+            TAPE.set(tape);
+        }
+        value
     }
 }
 

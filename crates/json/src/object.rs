@@ -78,9 +78,19 @@ impl Object {
 
     /// An object with room for this many names that are no indexes.
     pub(crate) fn with_capacity(members: usize) -> Self {
+        let rest = (members >= HASHED_FROM).then(|| {
+            let places = Places {
+                table: HashTable::with_capacity(members),
+                ..Places::default()
+            };
+            Box::new(Rest {
+                places: Some(places),
+                ..Rest::default()
+            })
+        });
         Self {
             named: Vec::with_capacity(members),
-            rest: None,
+            rest,
         }
     }
 
@@ -185,6 +195,7 @@ impl Object {
     }
 
     /// Adds a member whose name the object does not have.
+    #[inline]
     pub(crate) fn push(&mut self, key: Text, value: Value) {
         if let Some(index) = array_index(key.as_wtf8()) {
             let rest = self.rest.get_or_insert_default();

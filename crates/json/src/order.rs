@@ -1,15 +1,17 @@
 //! The order of an object's members, as V8 has it.
 
-use crate::Error;
 use crate::object::array_index;
 use crate::tape::{Frame, Kind, Node, Tape};
+use hashbrown::HashTable;
+use hashbrown::hash_table::Entry;
+use std::hash::{BuildHasher as _, RandomState};
 
-/// Up to this many names are compared each with each, which for so few is faster than sorting them.
+/// Up to this many names are compared each with each, which for so few is faster than hashing them.
 const PAIRWISE: usize = 16;
 
 /// Says what kind of object has just ended, and where its order begins or how many members it has. Its names are
 /// taken off the tape's list.
-pub(crate) fn settle(tape: &mut Tape, text: &str, frame: Frame) -> Result<(Kind, u32), Error> {
+pub(crate) fn settle(tape: &mut Tape, text: &str, frame: Frame) -> (Kind, u32) {
     let first = frame.names as usize;
     let names = tape.names.get(first..).unwrap_or_default();
     let of = |node: u32| canonical(tape, text, node);
@@ -17,7 +19,7 @@ pub(crate) fn settle(tape: &mut Tape, text: &str, frame: Frame) -> Result<(Kind,
     if !has_index && !repeats(names, of) {
         let count = names.len() as u32;
         tape.names.truncate(first);
-        return Ok((Kind::Object, count));
+        return (Kind::Object, count);
     }
 
     // The first of each name says where it stands, the last which value it has. Sorting by name and, of one name, by place
@@ -35,27 +37,35 @@ pub(crate) fn settle(tape: &mut Tape, text: &str, frame: Frame) -> Result<(Kind,
         Some(index) => (0, *index),
         None => (1, *first),
     });
-    let start = tape.orders.len();
+    // A member takes four bytes of text and at most two places here, so these fit 32 bits as the text does.
+    let start = tape.orders.len() as u32;
     tape.orders.push(members.len() as u32);
     tape.orders.extend(members.iter().map(|(_, _, last)| *last));
     tape.names.truncate(first);
-    match u32::try_from(start) {
-        Ok(start) => Ok((Kind::Reordered, start)),
-        Err(_) => Err(Error::TooLong {
-            bytes: start,
-            limit: u32::MAX as usize,
-        }),
-    }
+    (Kind::Reordered, start)
 }
 
 /// Whether a name comes twice. Equal names have equal canonical forms.
 fn repeats<'a>(names: &[u32], of: impl Fn(u32) -> &'a [u8]) -> bool {
     if names.len() > PAIRWISE {
-        let mut sorted: Vec<&[u8]> = names.iter().map(|node| of(*node)).collect();
-        sorted.sort_unstable_by(|one, other| one.len().cmp(&other.len()).then_with(|| one.cmp(other)));
-        return sorted
-            .windows(2)
-            .any(|pair| matches!(pair, [one, other] if one == other));
+        // The hash is keyed at random, so nobody can choose names that collide.
+        let hasher = RandomState::new();
+        let mut seen = HashTable::with_capacity(names.len());
+        return names.iter().any(|node| {
+            let name = of(*node);
+            let entry = seen.entry(
+                hasher.hash_one(name),
+                |other| of(*other) == name,
+                |other| hasher.hash_one(of(*other)),
+            );
+            match entry {
+                Entry::Occupied(_) => true,
+                Entry::Vacant(place) => {
+                    place.insert(*node);
+                    false
+                }
+            }
+        });
     }
     names.iter().enumerate().any(|(place, one)| {
         let one = of(*one);

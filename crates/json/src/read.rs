@@ -2,7 +2,7 @@
 
 use crate::error::Position;
 use crate::tape::{Frame, Kind, Node, Tape};
-use crate::{Error, Number, escape, order, scan};
+use crate::{Error, escape, order, scan};
 
 /// What could have stood where the text stops being JSON.
 type Expected = &'static str;
@@ -26,8 +26,8 @@ impl<'t, 'a> Reader<'t, 'a> {
                 limit,
             });
         }
-        let text = std::str::from_utf8(bytes).map_err(|error| Error::NotUtf8 {
-            at: Position::of(bytes, error.valid_up_to()),
+        let text = simdutf8::basic::from_utf8(bytes).map_err(|_| Error::NotUtf8 {
+            at: Position::of(bytes, valid_up_to(bytes)),
         })?;
         Ok(Self {
             tape,
@@ -66,7 +66,7 @@ impl<'t, 'a> Reader<'t, 'a> {
                     }
                     (Some(b']'), false) | (Some(b'}'), true) => {
                         self.at += 1;
-                        self.close()?;
+                        self.close();
                     }
                     (_, false) => return Err(self.error("a comma or the end of the array")),
                     (_, true) => return Err(self.error("a comma or the end of the object")),
@@ -91,7 +91,7 @@ impl<'t, 'a> Reader<'t, 'a> {
     #[inline]
     fn value(&mut self) -> Result<bool, Error> {
         match self.space() {
-            Some(b'"') => self.string(false)?,
+            Some(b'"') => self.string()?,
             Some(b'{') => return self.open(true),
             Some(b'[') => return self.open(false),
             Some(b'-' | b'0'..=b'9') => self.number()?,
@@ -115,17 +115,17 @@ impl<'t, 'a> Reader<'t, 'a> {
         } else {
             (Kind::Array, b']')
         };
-        let node = place(self.tape.nodes.len())?;
+        let node = self.tape.nodes.len() as u32;
         self.at += 1;
         let is_empty = self.space() == Some(end);
-        self.push(kind, 0, node as usize + 1)?;
+        self.push(kind, 0, node as usize + 1);
         if is_empty {
             self.at += 1;
             return Ok(true);
         }
         self.tape.open.push(Frame {
             node,
-            names: if is_object { place(self.tape.names.len())? } else { 0 },
+            names: if is_object { self.tape.names.len() as u32 } else { 0 },
             is_object,
             has_digit: false,
         });
@@ -141,12 +141,12 @@ impl<'t, 'a> Reader<'t, 'a> {
         if self.space() != Some(b'"') {
             return Err(self.error(expected));
         }
-        let node = place(self.tape.nodes.len())?;
+        let node = self.tape.nodes.len() as u32;
         self.tape.names.push(node);
         if let (Some(b'0'..=b'9' | b'\\'), Some(frame)) = (self.bytes.get(self.at + 1), self.tape.open.last_mut()) {
             frame.has_digit = true;
         }
-        self.string(true)?;
+        self.string()?;
         if self.space() != Some(b':') {
             return Err(self.error("a colon"));
         }
@@ -154,13 +154,11 @@ impl<'t, 'a> Reader<'t, 'a> {
         Ok(())
     }
 
-    fn close(&mut self) -> Result<(), Error> {
-        let Some(frame) = self.tape.open.pop() else {
-            return Ok(());
-        };
-        let end = place(self.tape.nodes.len())?;
+    fn close(&mut self) {
+        let Some(frame) = self.tape.open.pop() else { return };
+        let end = self.tape.nodes.len() as u32;
         let (kind, start) = if frame.is_object {
-            order::settle(self.tape, self.text, frame)?
+            order::settle(self.tape, self.text, frame)
         } else {
             (Kind::Array, frame.names)
         };
@@ -172,7 +170,6 @@ impl<'t, 'a> Reader<'t, 'a> {
                 aside: false,
             };
         }
-        Ok(())
     }
 
     fn word(&mut self, word: &'static str, kind: Kind) -> Result<(), Error> {
@@ -183,18 +180,20 @@ impl<'t, 'a> Reader<'t, 'a> {
             }
             self.at += 1;
         }
-        self.push(kind, start, self.at)
+        self.push(kind, start, self.at);
+        Ok(())
     }
 
     /// Reads a string from its first quote to its last.
     #[inline]
-    fn string(&mut self, _is_name: bool) -> Result<(), Error> {
+    fn string(&mut self) -> Result<(), Error> {
         let start = self.at;
         let mut at = start + 1;
         at += scan::plain(self.bytes.get(at..).unwrap_or_default());
         if self.bytes.get(at) == Some(&b'"') {
             self.at = at + 1;
-            return self.push(Kind::Plain, start, at + 1);
+            self.push(Kind::Plain, start, at + 1);
+            return Ok(());
         }
         self.at = at;
         self.string_with_escapes(start)
@@ -231,10 +230,20 @@ impl<'t, 'a> Reader<'t, 'a> {
         }
         self.at += 1;
         if canonical {
-            return self.push(Kind::Escaped, start, self.at);
+            self.push(Kind::Escaped, start, self.at);
+            return Ok(());
         }
         let text = escape::decode(self.text.get(start + 1..self.at - 1).unwrap_or_default());
-        self.push_aside(Kind::Escaped, |side| escape::write(&text, side))
+        // Canonical forms are not longer than what is written, so these places fit as well.
+        let start = self.tape.side.len() as u32;
+        escape::write(&text, &mut self.tape.side);
+        self.tape.nodes.push(Node {
+            start,
+            end: self.tape.side.len() as u32,
+            kind: Kind::Escaped,
+            aside: true,
+        });
+        Ok(())
     }
 
     fn number(&mut self) -> Result<(), Error> {
@@ -242,35 +251,38 @@ impl<'t, 'a> Reader<'t, 'a> {
         let negative = self.bytes.get(start) == Some(&b'-');
         self.at += usize::from(negative);
         let whole = self.at;
-        let whole_digits = self.digits();
-        match self.bytes.get(whole) {
-            Some(b'0') if whole_digits > 1 => {
-                self.at = whole + 1;
-                return Err(self.error("no digit behind a zero at the beginning"));
-            }
-            Some(b'0'..=b'9') => {}
-            _ => return Err(self.error("a digit")),
-        }
-        // Invariant: a number of at most 15 digits without exponent is its own shortest form, if it has no superfluous
-        // zeros: such numbers are farther apart than floats are. Only minus zero and those below 1e-6 print otherwise.
+        let mut digits = Digits::default();
+        self.digits(&mut digits);
         let is_zero = self.bytes.get(whole) == Some(&b'0');
-        let mut canonical = whole_digits <= 15;
+        if is_zero && self.at > whole + 1 {
+            self.at = whole + 1;
+            return Err(self.error("no digit behind a zero at the beginning"));
+        }
+        if self.at == whole {
+            return Err(self.error("a digit"));
+        }
         let next = self.bytes.get(self.at);
         if !matches!(next, Some(b'.' | b'e' | b'E')) {
-            if canonical && !(negative && is_zero) {
-                return self.push(Kind::Number, start, self.at);
+            // Every integer up to 2^53 is a float and prints as its digits; minus zero prints without its sign.
+            if digits.at_most(1 << 53) && !(negative && is_zero) {
+                self.push(Kind::Number, start, self.at);
+                return Ok(());
             }
-            return self.odd_number(start);
+            return self.float(start);
         }
+        let mut canonical = true;
         if next == Some(&b'.') {
             self.at += 1;
             let fraction = self.at;
-            let fraction_digits = self.digits();
-            if fraction_digits == 0 {
+            self.digits(&mut digits);
+            let fraction = self.bytes.get(fraction..self.at).unwrap_or_default();
+            if fraction.is_empty() {
                 return Err(self.error("a digit"));
             }
-            let fraction = self.bytes.get(fraction..self.at).unwrap_or_default();
-            canonical &= whole_digits + fraction_digits <= 15
+            // A decimal whose digits make a number below 2^52 is the shortest that reads back as its float: decimals of so
+            // many places are farther apart than floats of that size. It prints as it is written, save for zeros at
+            // its end, and below 1e-6.
+            canonical = digits.at_most(1 << 52)
                 && fraction.last() != Some(&b'0')
                 && !(is_zero && fraction.starts_with(b"000000"));
         }
@@ -278,68 +290,51 @@ impl<'t, 'a> Reader<'t, 'a> {
             canonical = false;
             self.at += 1;
             self.at += usize::from(matches!(self.bytes.get(self.at), Some(b'+' | b'-')));
-            if self.digits() == 0 {
+            let exponent = self.at;
+            self.digits(&mut digits);
+            if self.at == exponent {
                 return Err(self.error("a digit"));
             }
         }
         if canonical {
-            return self.push(Kind::Number, start, self.at);
+            self.push(Kind::Number, start, self.at);
+            return Ok(());
         }
-        self.odd_number(start)
+        self.float(start)
     }
 
-    /// Skips digits and counts them.
+    /// Skips digits and takes them in.
     #[inline]
-    fn digits(&mut self) -> usize {
-        let start = self.at;
-        while self.bytes.get(self.at).is_some_and(u8::is_ascii_digit) {
+    fn digits(&mut self, digits: &mut Digits) {
+        while let Some(digit @ b'0'..=b'9') = self.bytes.get(self.at) {
+            digits.number = digits.number.wrapping_mul(10).wrapping_add(u64::from(digit - b'0'));
+            digits.count += 1;
             self.at += 1;
         }
-        self.at - start
     }
 
     /// A number that may print otherwise than it is written.
-    #[cold]
-    fn odd_number(&mut self, start: usize) -> Result<(), Error> {
+    fn float(&mut self, start: usize) -> Result<(), Error> {
         let text = self.text.get(start..self.at).unwrap_or_default();
         // JSON's numbers are among those that Rust reads, and both round to the nearest float.
         let Ok(number) = text.parse::<f64>() else {
             return Err(self.error(VALUE));
         };
-        let kind = if number == f64::INFINITY {
-            Kind::Infinity
-        } else if number == f64::NEG_INFINITY {
-            Kind::MinusInfinity
-        } else if number == 0.0 && number.is_sign_negative() {
-            Kind::MinusZero
-        } else {
-            Kind::Number
-        };
-        self.push_aside(kind, |side| Number::from(number).write(side))
+        let place = self.tape.floats.len();
+        self.tape.floats.push(number);
+        self.push(Kind::Float, place, place);
+        Ok(())
     }
 
     #[inline]
-    fn push(&mut self, kind: Kind, start: usize, end: usize) -> Result<(), Error> {
+    fn push(&mut self, kind: Kind, start: usize, end: usize) {
+        // The text is shorter than 2^32 bytes, so no place in it is cut off.
         self.tape.nodes.push(Node {
-            start: place(start)?,
-            end: place(end)?,
+            start: start as u32,
+            end: end as u32,
             kind,
             aside: false,
         });
-        Ok(())
-    }
-
-    fn push_aside(&mut self, kind: Kind, write: impl FnOnce(&mut String)) -> Result<(), Error> {
-        let start = place(self.tape.side.len())?;
-        write(&mut self.tape.side);
-        let end = place(self.tape.side.len())?;
-        self.tape.nodes.push(Node {
-            start,
-            end,
-            kind,
-            aside: true,
-        });
-        Ok(())
     }
 
     #[cold]
@@ -351,11 +346,24 @@ impl<'t, 'a> Reader<'t, 'a> {
     }
 }
 
-/// A place on the tape. A text is shorter than 2^32 bytes, so only its canonical forms can lie farther.
-#[inline]
-fn place(at: usize) -> Result<u32, Error> {
-    u32::try_from(at).map_err(|_| Error::TooLong {
-        bytes: at,
-        limit: u32::MAX as usize,
-    })
+/// The digits of a number.
+#[derive(Debug, Default)]
+struct Digits {
+    /// What they make together, without the point; of no meaning if there are too many.
+    number: u64,
+    count: usize,
+}
+
+impl Digits {
+    /// Whether the number is at most `bound`.
+    fn at_most(&self, bound: u64) -> bool {
+        // Nineteen digits cannot overflow.
+        self.count <= 19 && self.number <= bound
+    }
+}
+
+/// How many bytes there are before the first that is not UTF-8.
+#[cold]
+fn valid_up_to(bytes: &[u8]) -> usize {
+    std::str::from_utf8(bytes).map_or_else(|error| error.valid_up_to(), str::len)
 }

@@ -23,8 +23,10 @@ pub struct Tape {
     pub(crate) limits: Limits,
     /// All values and names, in the order of the text; an array or object stands before what it holds.
     pub(crate) nodes: Vec<Node>,
-    /// The canonical form of strings and numbers that are not written in it.
+    /// The canonical form of strings that are not written in it.
     pub(crate) side: String,
+    /// The numbers that may print otherwise than they are written.
+    pub(crate) floats: Vec<f64>,
     /// For objects whose members are not in V8's order: the nodes of their names in that order.
     pub(crate) orders: Vec<u32>,
     /// The arrays and objects that are open while a text is read.
@@ -36,7 +38,8 @@ pub struct Tape {
 /// A value or name. Twelve bytes: a short text has as many of them as a fourth of its bytes, `[1,1,...` half.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Node {
-    /// Where its canonical text begins. For arrays and objects: how many items it has; for a `Reordered`, where its order begins.
+    /// Where its canonical text begins; for a `Float`, where it stands in `Tape::floats`. For arrays and objects: how many
+    /// items it has; for a `Reordered`, where its order begins.
     pub(crate) start: u32,
     /// Where its canonical text ends. For arrays and objects: the node behind all that it holds.
     pub(crate) end: u32,
@@ -50,13 +53,10 @@ pub(crate) enum Kind {
     Null,
     True,
     False,
+    /// A number that is written as V8 prints it.
     Number,
-    /// Prints as `0`.
-    MinusZero,
-    /// Prints as `null`.
-    Infinity,
-    /// Prints as `null`.
-    MinusInfinity,
+    /// Any other number.
+    Float,
     /// A string without escapes.
     Plain,
     /// A string with escapes, each of them as V8 prints it.
@@ -94,6 +94,15 @@ impl Tape {
         }
     }
 
+    /// About how many bytes the tape holds.
+    pub(crate) fn room(&self) -> usize {
+        size_of::<Node>() * self.nodes.capacity()
+            + size_of::<Frame>() * self.open.capacity()
+            + size_of::<f64>() * self.floats.capacity()
+            + size_of::<u32>() * (self.orders.capacity() + self.names.capacity())
+            + self.side.capacity()
+    }
+
     /// Reads a text, all of it: afterwards nothing about it is in doubt. What was read before is forgotten.
     ///
     /// Accepted is what `JSON.parse` accepts, which is RFC 8259 without a byte order mark.
@@ -104,6 +113,7 @@ impl Tape {
         let bytes = text.as_ref();
         self.nodes.clear();
         self.side.clear();
+        self.floats.clear();
         self.orders.clear();
         self.open.clear();
         self.names.clear();

@@ -178,15 +178,40 @@ impl Value {
     }
 }
 
-/// Drops values that hold others, one level at a time.
+/// Levels that are taken apart by recursion, which is faster than a list and takes some hundred bytes of stack each.
+const RECURSION: usize = 32;
+
+/// Drops values, however deep they are nested.
 pub(crate) fn dismantle(values: impl Iterator<Item = Value>) {
-    let mut pending: Vec<Value> = values.filter(Value::is_nested).collect();
-    while let Some(mut value) = pending.pop() {
-        match &mut value {
-            Value::Array(array) => pending.extend(mem::take(&mut **array).into_iter().filter(Value::is_nested)),
-            Value::Object(object) => pending.extend(object.take_values().filter(Value::is_nested)),
-            _ => {}
+    let mut deep = Vec::new();
+    values.for_each(|value| take_apart(value, 0, &mut deep));
+    while let Some(value) = deep.pop() {
+        take_apart(value, 0, &mut deep);
+    }
+}
+
+/// Drops a value; what is too deep for recursion is put off.
+fn take_apart(mut value: Value, depth: usize, deep: &mut Vec<Value>) {
+    if !value.is_nested() {
+        return;
+    }
+    if depth == RECURSION {
+        deep.push(value);
+        return;
+    }
+    // What is dropped at the end is an empty shell.
+    match &mut value {
+        Value::Array(array) => {
+            for value in mem::take(&mut **array) {
+                take_apart(value, depth + 1, deep);
+            }
         }
+        Value::Object(object) => {
+            for value in object.take_values() {
+                take_apart(value, depth + 1, deep);
+            }
+        }
+        _ => {}
     }
 }
 

@@ -1,10 +1,11 @@
-//! Our half of `cargo xtask bench`: `bench-ours handshake|boxstream|mux|node|memory`. One JSON object a line.
+//! Our half of `cargo xtask bench`: `bench-ours handshake|boxstream|mux|node|gossip|memory`. One JSON object a line.
 //!
 //! Each case runs for a few hundred milliseconds; `cargo xtask bench` repeats whole rounds, in turn with the peers.
 // What a broken measurement deserves is a panic.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod boxstream;
+mod gossip;
 mod handshake;
 mod memory;
 mod mux;
@@ -25,9 +26,11 @@ fn main() -> Result<()> {
         Some("mux") => mux::run().and_then(|()| secret_stack::run()),
         // Memory first: what the other cases leave behind would hide its growth.
         Some("node") => memory::run_node().and_then(|()| node::run()),
+        Some("gossip") => gossip::run(),
         Some("memory") => memory::run(),
+        Some(gossip::RELAY) => gossip::relay(),
         Some(memory::FAR_END) => memory::far_end(&std::env::args().nth(2).unwrap_or_default()),
-        _ => bail!("usage: bench-ours handshake|boxstream|mux|node|memory"),
+        _ => bail!("usage: bench-ours handshake|boxstream|mux|node|gossip|memory"),
     }
 }
 

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 /// Every project of pinned packages.
 #[cfg(feature = "ours")]
-pub(crate) const PROJECTS: &[&str] = &["core", "mux6", "shs1-test", "stack6"];
+pub(crate) const PROJECTS: &[&str] = &["core", "mux6", "sg", "shs1-test", "stack6"];
 
 /// The folder of scripts and projects.
 pub(crate) fn folder() -> PathBuf {

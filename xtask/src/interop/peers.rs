@@ -21,7 +21,7 @@ const KEPT_LINES: usize = 30;
 /// input end and leaves by itself.
 pub(crate) struct Peer {
     name: String,
-    _child: Child,
+    child: Child,
     stdin: Option<ChildStdin>,
     lines: Lines<BufReader<ChildStdout>>,
     complaints: Arc<Mutex<VecDeque<String>>>,
@@ -64,7 +64,7 @@ impl Peer {
             name: name.to_owned(),
             stdin: child.stdin.take(),
             lines: BufReader::new(stdout).lines(),
-            _child: child,
+            child,
             complaints,
         })
     }
@@ -72,6 +72,11 @@ impl Peer {
     /// Takes the standard input, for peers that are told what to do. They end when it is dropped.
     pub(crate) fn take_stdin(&mut self) -> Result<ChildStdin> {
         self.stdin.take().context("somebody else has taken the standard input")
+    }
+
+    /// The number of the process, while it runs.
+    pub(crate) fn process(&self) -> Option<u32> {
+        self.child.id()
     }
 
     /// The next line of standard output.
@@ -82,7 +87,8 @@ impl Peer {
         }
     }
 
-    async fn line_at_last(&mut self) -> Result<String> {
+    /// The next line of standard output, however long it takes.
+    pub(crate) async fn line_at_last(&mut self) -> Result<String> {
         match self.lines.next_line().await {
             Ok(Some(line)) => Ok(line),
             Ok(None) => bail!("{} ended early{}", self.name, self.complaints().await),

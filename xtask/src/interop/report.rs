@@ -91,6 +91,7 @@ fn page(groups: &[Group]) -> String {
         List::Misbehaviour,
         List::Calls,
         List::Nodes,
+        List::Gossip,
         List::Texts,
         List::Program,
     ] {
@@ -140,6 +141,7 @@ impl std::fmt::Display for List {
             Self::Misbehaviour => "handshakes with peers that misbehave",
             Self::Calls => "calls",
             Self::Nodes => "nodes",
+            Self::Gossip => "gossip",
             Self::Texts => "references and secret files",
             Self::Program => "the program",
         })

@@ -85,6 +85,14 @@ impl<P: PeerId> Tree<P> {
             .map(|(peer, _)| *peer)
     }
 
+    pub(super) fn is_eager(&self, peer: &P) -> bool {
+        self.neighbours.get(peer).is_some_and(|neighbour| neighbour.eager)
+    }
+
+    pub(super) const fn is_grown(&self) -> bool {
+        self.grown
+    }
+
     pub(super) fn is_congested(&self, peer: &P) -> bool {
         self.neighbours.get(peer).is_some_and(|neighbour| neighbour.congested)
     }

@@ -13,7 +13,7 @@ impl Serialize for Number {
         // Whole numbers go as integers, as long as they are exact: most formats print those shorter.
         match (self.as_u64(), self.as_i64()) {
             (Some(whole), _) if whole <= 1 << 53 => serializer.serialize_u64(whole),
-            (_, Some(whole)) if whole >= -(1 << 53) && whole < 0 => serializer.serialize_i64(whole),
+            (_, Some(whole)) if (-(1 << 53)..0).contains(&whole) => serializer.serialize_i64(whole),
             _ if self.is_finite() => serializer.serialize_f64(self.as_f64()),
             _ => serializer.serialize_unit(),
         }
@@ -69,8 +69,9 @@ fn items<S: Serializer>(mut items: Items<'_>, count: usize, depth: usize, serial
         return sequence.end();
     }
     let mut map = serializer.serialize_map(Some(count))?;
-    while let Some((key, value)) = items.next() {
-        map.serialize_entry(&key, &Level { value, depth })?;
+    // Of an object every entry has a key; an optional one would not be a key to every format.
+    while let Some((Some(key), value)) = items.next() {
+        map.serialize_entry(key, &Level { value, depth })?;
     }
     map.end()
 }

@@ -1,6 +1,7 @@
 //! Who meets whom.
 
 mod calls;
+mod gossip;
 mod handshakes;
 mod misbehaviour;
 mod nodes;
@@ -10,6 +11,7 @@ mod texts;
 pub(super) use nodes::parity;
 
 use super::cases::Verdict;
+use super::node;
 use crate::shell;
 use anyhow::{Context as _, Result, ensure};
 use futures_util::future::BoxFuture;
@@ -48,6 +50,8 @@ pub(super) enum List {
     Calls,
     /// Whole nodes.
     Nodes,
+    /// Networks of nodes that gossip.
+    Gossip,
     Texts,
     Program,
 }
@@ -105,6 +109,7 @@ pub(super) async fn all(only: Option<&str>) -> Result<Vec<Suite>> {
     misbehaviour::add(&mut add)?;
     calls::add(&mut add)?;
     nodes::add(&mut add)?;
+    gossip::add(&mut add)?;
     texts::add(&mut add)?;
     program::add(&mut add)?;
     Ok(suites)

@@ -39,7 +39,7 @@ async fn program() -> Result<&'static Path> {
 }
 
 /// The program, with a folder of its own and nothing of the user's environment.
-async fn handfast(folder: &Path) -> Result<Command> {
+pub(super) async fn handfast(folder: &Path) -> Result<Command> {
     let mut command = Command::new(program().await?);
     for variable in ["HANDFAST_DIR", "HANDFAST_NETWORK", "HANDFAST_SEED", "HANDFAST_LOG"] {
         command.env_remove(variable);

@@ -1,0 +1,155 @@
+//! What a node knows of the members of a closed topic.
+
+use super::{
+    Topic,
+    certificate::{Revocation, Short},
+};
+use crate::{Error, Time};
+use std::{
+    collections::BTreeMap,
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+/// How many members' certificates are remembered as checked. Only what the owner has signed gets here; beyond this, one is
+/// forgotten, and checked again when it is shown again.
+pub const MAX_CERTIFICATES: usize = 4096;
+/// How many revocations are kept. Only the owner makes them, one for each member at most, and each is forgotten after
+/// [`MAX_LIFETIME`](super::MAX_LIFETIME); beyond this, the oldest goes first.
+pub const MAX_REVOCATIONS: usize = 16_384;
+
+/// Who is in a topic, as far as this node knows. Cheap to clone: the topic's rules and whoever drives them share it.
+#[derive(Clone)]
+pub struct Members {
+    topic: Topic,
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Default)]
+struct State {
+    /// The newest certificate of each key that the owner has really signed.
+    certificates: BTreeMap<[u8; 32], Short>,
+    /// The newest revocation of each key.
+    revocations: BTreeMap<[u8; 32], Revocation>,
+}
+
+impl Members {
+    /// Knows nobody but the owner yet.
+    #[must_use]
+    pub fn new(topic: Topic) -> Self {
+        Self {
+            topic,
+            state: Arc::default(),
+        }
+    }
+
+    /// The topic.
+    #[must_use]
+    pub const fn topic(&self) -> &Topic {
+        &self.topic
+    }
+
+    /// Takes a revocation from wherever it came. Tells whether it was news: then others may not know it either.
+    ///
+    /// # Errors
+    /// [`Error::Certificate`] if the owner of this topic has not signed it.
+    pub fn revoke(&self, revocation: Revocation, now: Time) -> Result<bool, Error> {
+        // Looked up before it is checked: known ones come again and again, from each neighbour.
+        let known = |state: &State| {
+            let there = state.revocations.get(revocation.member());
+            there.is_some_and(|there| there.at() >= revocation.at())
+        };
+        if revocation.is_spent(now) || known(&self.state()) {
+            return Ok(false);
+        }
+        revocation.verify(&self.topic)?;
+        let mut state = self.state();
+        state.revocations.retain(|_, revocation| !revocation.is_spent(now));
+        state.revocations.insert(*revocation.member(), revocation);
+        if state.revocations.len() > MAX_REVOCATIONS {
+            let oldest = state.revocations.iter().min_by_key(|(_, revocation)| revocation.at());
+            let oldest = oldest.map(|(member, _)| *member);
+            oldest.map(|member| state.revocations.remove(&member));
+        }
+        Ok(true)
+    }
+
+    /// The revocations, for a node that may not know them.
+    #[must_use]
+    pub fn revocations(&self) -> Vec<Revocation> {
+        self.state().revocations.values().copied().collect()
+    }
+
+    /// Until when this key may be a neighbour, as far as is known: `None` if it may not.
+    ///
+    /// In an open topic, and for the owner, that is for ever.
+    #[must_use]
+    pub fn stays_until(&self, key: &[u8; 32], now: Time) -> Option<Time> {
+        const FOR_EVER: Time = Time::from_micros(u64::MAX);
+        if self.is_above(key) {
+            return Some(FOR_EVER);
+        }
+        let state = self.state();
+        let certificate = state.certificates.get(key)?;
+        (certificate.expires >= now.as_millis() && !state.takes_back(key, certificate, now.as_millis()))
+            .then(|| Time::from_micros(certificate.expires.saturating_mul(1000)))
+    }
+
+    /// Whether this key needs no certificate.
+    pub(super) fn is_above(&self, key: &[u8; 32]) -> bool {
+        self.topic.owner().is_none_or(|owner| owner.as_bytes() == key)
+    }
+
+    /// Whether a certificate that somebody shows is this key's, and remembers it then.
+    pub(super) fn is_certified(&self, key: &[u8; 32], shown: &Short) -> bool {
+        let known = self.state().certificates.get(key).copied();
+        if known.as_ref() == Some(shown) {
+            return true;
+        }
+        // The lock is free while curves are computed.
+        let owner = self.topic.owner();
+        if !owner.is_some_and(|owner| shown.is_signed(owner, &self.topic.id(), key)) {
+            return false;
+        }
+        if known.is_none_or(|known| known.issued <= shown.issued) {
+            let mut state = self.state();
+            if state.certificates.len() >= MAX_CERTIFICATES && known.is_none() {
+                let first = state
+                    .certificates
+                    .iter()
+                    .min_by_key(|(_, certificate)| certificate.expires);
+                let first = first.map(|(key, _)| *key);
+                first.map(|key| state.certificates.remove(&key));
+            }
+            state.certificates.insert(*key, *shown);
+        }
+        true
+    }
+
+    /// Whether a certificate lets its key speak at this moment, in milliseconds since the Unix epoch.
+    pub(super) fn may_speak(&self, key: &[u8; 32], certificate: &Short, at: u64) -> bool {
+        certificate.expires >= at && !self.state().takes_back(key, certificate, at)
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn takes_back(&self, key: &[u8; 32], certificate: &Short, at: u64) -> bool {
+        let revocation = self.revocations.get(key);
+        revocation.is_some_and(|revocation| certificate.issued <= revocation.at() && at > revocation.at())
+    }
+}
+
+impl fmt::Debug for Members {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = self.state();
+        f.debug_struct("Members")
+            .field("topic", &self.topic)
+            .field("certificates", &state.certificates.len())
+            .field("revocations", &state.revocations.len())
+            .finish()
+    }
+}
