@@ -423,6 +423,23 @@ fn fault_13_only_objects_without_a_signature_of_their_own_are_published() {
 }
 
 #[test]
+fn publishing_the_same_again_is_another_message_even_after_a_restart() {
+    let mut network = Network::new(1);
+    let (original, other) = (network.original(), network.ours(Config::default()));
+    for _ in 0..2 {
+        let ours = network.ours_with(keys(200), Config::default());
+        let edges = [network.join(ours, original), network.join(ours, other)];
+        network.publish(ours, &n(1));
+        network.run(SECOND);
+        network.publish(ours, &n(1));
+        network.run(SECOND);
+        edges.into_iter().for_each(|edge| network.part(edge));
+    }
+    assert_eq!(network.heard(original), [1; 4]);
+    assert_eq!(network.heard(other), [1; 4]);
+}
+
+#[test]
 fn on_request_each_authors_messages_are_delivered_in_order() {
     let swarm = swarm::Config {
         order: Order::PerAuthor,
