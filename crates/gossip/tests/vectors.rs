@@ -150,8 +150,9 @@ fn objects_are_published_as_the_original_does_and_what_it_mangles_is_refused() {
             Err(Error::Caller(_)) => assert!(text.contains("__proto__") && !line.contains("__proto__"), "{text}"),
             Err(other) => panic!("{text}: {other}"),
         }
-        // Whatever it made of it, it is a message.
-        assert!(Message::parse(line.as_bytes()).is_ok(), "{line}");
+        // Whatever it made of it, it is a message; but it signs a member `signature` and then writes over it.
+        let overwritten = message.get("signature").is_some();
+        assert_eq!(Message::parse(line.as_bytes()).is_ok(), !overwritten, "{line}");
     }
     assert!(refused > 0);
 }
