@@ -1,7 +1,7 @@
 //! `cargo xtask ci`: every check that a submission must pass, as a list of steps.
 
 use crate::metadata::Metadata;
-use crate::{docs, floors, fuzz, interop, shell, soak, tools, vectors};
+use crate::{docs, floors, fuzz, interop, shell, simulate, soak, tools, vectors};
 use anyhow::{Result, bail};
 use std::fs;
 use std::io::ErrorKind;
@@ -67,6 +67,12 @@ const STEPS: &[Step] = &[
         what: "the examples of the guides run, and a short soak leaves nothing behind",
         fast: false,
         run: examples,
+    },
+    Step {
+        name: "simulate",
+        what: "in thousands of simulated networks every message reaches everyone, and the figures are as good as promised",
+        fast: false,
+        run: simulate,
     },
     Step {
         name: "doctest",
@@ -259,6 +265,10 @@ fn examples() -> Result<()> {
         shell::run(shell::cargo().args(["run", "--quiet", "--package", package, "--example", example]))?;
     }
     soak::run(&soak::Args::short())
+}
+
+fn simulate() -> Result<()> {
+    simulate::run(&simulate::Args::check())
 }
 
 fn doctest() -> Result<()> {

@@ -8,6 +8,7 @@ mod fuzz;
 mod interop;
 mod metadata;
 mod shell;
+mod simulate;
 mod soak;
 mod tools;
 mod vectors;
@@ -42,6 +43,8 @@ enum Command {
     Bench(bench::Args),
     /// Open, call, stream and drop many connections at random, and check that nothing is left of them.
     Soak(soak::Args),
+    /// Simulate gossip: thousands of small networks full of trouble, and the figures of large ones.
+    Simulate(simulate::Args),
     /// Compute the frozen test vectors anew with the JavaScript packages and compare.
     Vectors(vectors::Args),
     /// Build the book in docs/ and the API documentation.
@@ -56,6 +59,7 @@ fn main() -> ExitCode {
         Command::Interop(args) => interop::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Soak(args) => soak::run(&args),
+        Command::Simulate(args) => simulate::run(&args),
         Command::Vectors(args) => vectors::run(&args),
         Command::Docs(args) => docs::run(&args),
     };

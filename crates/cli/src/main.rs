@@ -10,6 +10,7 @@ mod example_api;
 mod exit;
 mod figures;
 mod generate;
+mod gossip;
 mod home;
 mod identity;
 mod listen;
@@ -72,6 +73,7 @@ async fn run(args: Args) -> Result<(), exit::Failure> {
         Command::Perms(options) => perms::run(&home, &options).await,
         Command::Call(options) => call::run(&home, options).await,
         Command::Pipe(options) => pipe::run(&home, options).await,
+        Command::Gossip(options) => gossip::run(&home, options.command).await,
         Command::Demo => demo::run().await,
         Command::Completions(options) => generate::completions(&options),
         Command::Man(options) => generate::man(&options),

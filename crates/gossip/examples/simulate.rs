@@ -42,7 +42,9 @@ fn run() -> Result<(), Box<dyn Error>> {
     let scenario = Scenario::from_toml(&text).map_err(|error| format!("{named}: {error}"))?;
 
     let began = Instant::now();
-    let report = sim::run(&scenario, seed.unwrap_or(scenario.seed), &mut |_| ControlFlow::Continue(()))?;
+    let report = sim::run(&scenario, seed.unwrap_or(scenario.seed), &mut |_| {
+        ControlFlow::Continue(())
+    })?;
     // Nobody ended it, so there is a report.
     let report = report.ok_or("ended early")?;
     if let Some(path) = picture {

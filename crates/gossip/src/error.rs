@@ -9,6 +9,13 @@ pub enum Error {
     /// The caller asked for something that cannot be.
     #[error("{0}")]
     Caller(&'static str),
+    /// A certificate or a revocation of a closed topic is not good.
+    #[error("the certificate does not do: {0}")]
+    Certificate(&'static str),
+    /// A scenario for the simulator that cannot be: what is wrong, and what may stand there.
+    #[cfg(feature = "simulate")]
+    #[error("{0}")]
+    Scenario(String),
     /// The caller published something that is not an object.
     #[error("only objects can be published, and this is {found}; give it a name, as in {{\"text\": …}}")]
     NotAnObject {
@@ -43,11 +50,4 @@ pub enum Error {
     /// The environment: a peer stream failed.
     #[error("a peer stream failed: {0}")]
     Io(#[from] std::io::Error),
-    /// A certificate or a revocation of a closed topic is not good.
-    #[error("the certificate does not do: {0}")]
-    Certificate(&'static str),
-    /// A scenario for the simulator that cannot be: what is wrong, and what may stand there.
-    #[cfg(feature = "simulate")]
-    #[error("{0}")]
-    Scenario(String),
 }

@@ -1,5 +1,6 @@
 //! The names of things: 32 bytes each, told apart by their types.
 
+use base64::{Engine, engine::general_purpose::STANDARD};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -76,5 +77,12 @@ impl From<&handfast_keys::PublicKey> for NodeId {
 impl From<&handfast_keys::PublicKey> for Author {
     fn from(key: &handfast_keys::PublicKey) -> Self {
         Self::from_bytes(*key.as_bytes())
+    }
+}
+
+impl fmt::Display for Author {
+    /// As secure-gossip writes it: `….ed25519`, without `@`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.ed25519", STANDARD.encode(self.0))
     }
 }

@@ -27,7 +27,7 @@ mod text;
 
 pub use certificate::{Certificate, MAX_LIFETIME, Revocation};
 pub use members::{MAX_CERTIFICATES, MAX_REVOCATIONS, Members};
-pub use rules::TopicRules;
+pub use rules::{Envelope, TopicRules};
 
 use crate::TopicId;
 use handfast_keys::PublicKey;

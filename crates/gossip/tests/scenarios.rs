@@ -66,10 +66,22 @@ fn every_key_may_be_left_out_and_what_is_written_is_read_again() {
 #[test]
 fn a_mistake_is_named_with_its_line_and_the_nearest_key() {
     for (text, expected) in [
-        ("nodes = 5\nwarmup = \"1s\"", "line 2: there is no key warmup; the nearest one is warm_up"),
-        ("[network]\n\nlos = 0.1", "line 3: there is no key los; the nearest one is loss"),
-        ("[[hostil]]", "line 1: there is no key hostil; the nearest one is hostile"),
-        ("mode = \"orignal\"", "line 1: there is no value orignal; the nearest one is original"),
+        (
+            "nodes = 5\nwarmup = \"1s\"",
+            "line 2: there is no key warmup; the nearest one is warm_up",
+        ),
+        (
+            "[network]\n\nlos = 0.1",
+            "line 3: there is no key los; the nearest one is loss",
+        ),
+        (
+            "[[hostil]]",
+            "line 1: there is no key hostil; the nearest one is hostile",
+        ),
+        (
+            "mode = \"orignal\"",
+            "line 1: there is no value orignal; the nearest one is original",
+        ),
         (
             "[network]\nlatency.unifrm = { min = \"1ms\", max = \"2ms\" }",
             "line 2: there is no value unifrm; the nearest one is uniform",
@@ -77,7 +89,10 @@ fn a_mistake_is_named_with_its_line_and_the_nearest_key() {
         ("[network]\nloss = 1.5", "network.loss is 1.5; it may be 0 to 0.9"),
         ("[network]\nloss = nan", "network.loss is NaN; it may be 0 to 0.9"),
         ("nodes = 1", "nodes is 1; it may be 2 to 200000"),
-        ("nodes = 10\n[traffic]\nsenders = 11", "traffic.senders is 11; it may be 1 to 10"),
+        (
+            "nodes = 10\n[traffic]\nsenders = 11",
+            "traffic.senders is 11; it may be 1 to 10",
+        ),
         ("[[failure]]\nshare = 1.0", "failure.share is 1; it may be 0 to 0.95"),
         (
             "[[hostile]]\nshare = 0.3\n[[hostile]]\nshare = 0.3",

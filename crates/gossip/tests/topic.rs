@@ -60,7 +60,7 @@ fn message(author: &PublicKey, at: Time, text: &str) -> Vec<u8> {
 }
 
 fn rules_of(me: &KeyPair, certificate: Option<&Certificate>) -> TopicRules<Plain> {
-    TopicRules::new(Plain, topic(), me.public(), certificate, NOW).unwrap()
+    TopicRules::new(Plain, Members::new(topic()), me.public(), certificate, NOW).unwrap()
 }
 
 /// Somebody of the topic, who judges what others do.
@@ -74,7 +74,7 @@ fn read(rules: &mut TopicRules<Plain>, body: Bytes) -> Result<Item, Refused> {
 
 fn said(author: &KeyPair, certificate: &Certificate, at: Time, text: &str) -> Bytes {
     let then = Time::from_micros(certificate.issued() * 1000);
-    let rules = TopicRules::new(Plain, topic(), author.public(), Some(certificate), then).unwrap();
+    let rules = TopicRules::new(Plain, Members::new(topic()), author.public(), Some(certificate), then).unwrap();
     rules.wrap(&message(author.public(), at, text))
 }
 
@@ -132,7 +132,7 @@ fn strangers_stay_outside() {
     }
     let as_member = rules_of(&member, Some(&certificate)).wrap(&message(stranger.public(), NOW, "psst"));
     assert_eq!(read(&mut judge, as_member), Err(Refused::Forged));
-    let without = TopicRules::new(Plain, Topic::open("x"), stranger.public(), None, NOW).unwrap();
+    let without = TopicRules::new(Plain, Members::new(Topic::open("x")), stranger.public(), None, NOW).unwrap();
     let without = without.wrap(&message(stranger.public(), NOW, "psst"));
     assert_eq!(read(&mut judge, without), Err(Refused::Forged));
 }
@@ -192,7 +192,9 @@ fn a_certificate_is_for_one_topic_one_member_one_owner_and_one_time() {
     assert!(Certificate::issue(&owner(), &topic(), *member.public(), MAX_LIFETIME + DAY, NOW).is_err());
 
     // A node notices at once that its own certificate is not good.
-    let rules = |me: &KeyPair, certificate| TopicRules::new(Plain, topic(), me.public(), certificate, NOW + DAY + DAY);
+    let rules = |me: &KeyPair, certificate| {
+        TopicRules::new(Plain, Members::new(topic()), me.public(), certificate, NOW + DAY + DAY)
+    };
     assert!(rules(&member, Some(&good)).is_err(), "expired");
     assert!(rules(&other, Some(&good)).is_err(), "somebody else's");
     assert!(rules(&other, None).is_err(), "missing");
@@ -218,7 +220,7 @@ fn whoever_has_expired_is_out_but_what_was_said_in_time_stands() {
     assert_eq!(second, Err(Refused::Unwelcome));
 
     let renewed = Certificate::issue(&owner(), &topic(), *member.public(), DAY, late).unwrap();
-    let pass = TopicRules::new(Plain, topic(), member.public(), Some(&renewed), late)
+    let pass = TopicRules::new(Plain, Members::new(topic()), member.public(), Some(&renewed), late)
         .unwrap()
         .pass();
     assert!(judge.admits(&node(&member), &pass, late));
@@ -248,7 +250,7 @@ fn whoever_is_revoked_is_out_until_certified_anew() {
     );
 
     let new = Certificate::issue(&owner(), &topic(), *member.public(), DAY, later).unwrap();
-    let pass = TopicRules::new(Plain, topic(), member.public(), Some(&new), later)
+    let pass = TopicRules::new(Plain, Members::new(topic()), member.public(), Some(&new), later)
         .unwrap()
         .pass();
     assert!(judge.admits(&node(&member), &pass, later));
@@ -309,7 +311,14 @@ fn revocations_are_forgotten_when_nothing_is_left_to_revoke() {
 
 #[test]
 fn an_open_topic_takes_everybody_and_no_certificates() {
-    let mut rules = TopicRules::new(Plain, Topic::open("everybody"), keys(5).public(), None, NOW).unwrap();
+    let mut rules = TopicRules::new(
+        Plain,
+        Members::new(Topic::open("everybody")),
+        keys(5).public(),
+        None,
+        NOW,
+    )
+    .unwrap();
     assert!(rules.admits(&node(&keys(6)), b"whatever", NOW));
     let plain = rules.wrap(&message(keys(6).public(), NOW, "hello"));
     assert!(read(&mut rules, plain).is_ok());

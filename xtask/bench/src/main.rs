@@ -28,6 +28,7 @@ fn main() -> Result<()> {
         Some("node") => memory::run_node().and_then(|()| node::run()),
         Some("gossip") => gossip::run(),
         Some("memory") => memory::run(),
+        Some(gossip::RELAY) => gossip::relay(),
         Some(memory::FAR_END) => memory::far_end(&std::env::args().nth(2).unwrap_or_default()),
         _ => bail!("usage: bench-ours handshake|boxstream|mux|node|gossip|memory"),
     }

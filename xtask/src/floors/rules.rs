@@ -64,6 +64,7 @@ const FLOORS: &[(&str, u8)] = &[
     (META, TOP),
     ("handfast-cli", TOP),
     ("bench-ours", XTASK),
+    ("simulate", XTASK),
     ("soak", XTASK),
     ("xtask", XTASK),
 ];

@@ -1,9 +1,13 @@
 //! The command line.
 
+mod gossip;
 mod node;
+mod simulate;
 mod talk;
 
+pub(crate) use gossip::{Chat, Gossip, GossipCommand, GossipNode, Owner, Place, Signs};
 pub(crate) use node::{Completions, Config, Connect, Disconnect, Man, Manifest, Peers, Perms, Start, Status};
+pub(crate) use simulate::Simulate;
 pub(crate) use talk::{Call, Pipe, Target};
 
 use clap::{Parser, Subcommand, ValueEnum};
@@ -56,6 +60,7 @@ pub(crate) enum Command {
     Perms(Perms),
     Call(Call),
     Pipe(Pipe),
+    Gossip(Gossip),
     /// See two nodes on this machine meet, talk, and turn a stranger away
     Demo,
     Completions(Completions),

@@ -1,14 +1,21 @@
 //! What nodes tell each other about nodes.
+//!
+//! A frame is a MessagePack array: its kind, then its fields. Kinds and trailing fields that are not known are skipped, so
+//! that later versions may add some.
 
 use crate::Contact;
 use bytes::Bytes;
-use serde::{Deserialize, Serialize};
+use serde::{
+    Deserialize, Deserializer, Serialize, Serializer,
+    de::{Error as _, IgnoredAny, SeqAccess, Visitor},
+    ser::SerializeTuple,
+};
+use std::{fmt, marker::PhantomData};
 
-/// A frame of the membership protocol. On the wire its name is one letter.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// A frame of the membership protocol.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Frame<P> {
     /// A newcomer asks a contact for peers.
-    #[serde(rename = "J")]
     Join {
         /// Where the newcomer is.
         address: Bytes,
@@ -16,13 +23,11 @@ pub enum Frame<P> {
         pass: Bytes,
     },
     /// The contact's answer: peers that are worth asking, newcomers among them.
-    #[serde(rename = "W")]
     Welcome {
         /// The peers.
         peers: Vec<Contact<P>>,
     },
     /// A newcomer is carried along a random walk, to be known far from its contact.
-    #[serde(rename = "F")]
     ForwardJoin {
         /// The newcomer.
         peer: Contact<P>,
@@ -30,7 +35,6 @@ pub enum Frame<P> {
         ttl: u8,
     },
     /// A peer asks to be a neighbour.
-    #[serde(rename = "N")]
     Neighbour {
         /// Where it is.
         address: Bytes,
@@ -40,7 +44,6 @@ pub enum Frame<P> {
         want: Want<P>,
     },
     /// The peer that was asked has made the asking one its neighbour.
-    #[serde(rename = "A")]
     Accept {
         /// Where it is.
         address: Bytes,
@@ -50,13 +53,11 @@ pub enum Frame<P> {
         gave_up: Option<Contact<P>>,
     },
     /// The peer that was asked has no room, but knows others.
-    #[serde(rename = "R")]
     Refuse {
         /// The others.
         peers: Vec<Contact<P>>,
     },
     /// The sender is no neighbour, or no longer one.
-    #[serde(rename = "D")]
     Disconnect {
         /// Whether it stays in the topic.
         alive: bool,
@@ -64,7 +65,6 @@ pub enum Frame<P> {
         instead: Option<Contact<P>>,
     },
     /// Peers on a random walk, to be exchanged for others at its end.
-    #[serde(rename = "S")]
     Shuffle {
         /// Who began it and gets the answer.
         origin: Contact<P>,
@@ -76,7 +76,6 @@ pub enum Frame<P> {
         peers: Vec<Contact<P>>,
     },
     /// The answer to a shuffle.
-    #[serde(rename = "s")]
     ShuffleReply {
         /// The shuffle's.
         nonce: u32,
@@ -84,24 +83,21 @@ pub enum Frame<P> {
         peers: Vec<Contact<P>>,
     },
     /// Are we neighbours?
-    #[serde(rename = "P")]
     Ping,
     /// We are.
-    #[serde(rename = "p")]
     Pong,
+    /// A kind of a later version; it is not answered.
+    Unknown(u8),
 }
 
 /// How a peer asks to be a neighbour.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Want<P> {
     /// If there is room.
-    #[serde(rename = "L")]
     Low,
     /// Even if a link has to be given up for it: the asking one has room for the other end of that link.
-    #[serde(rename = "H")]
     High,
     /// In exchange: each side gives up a neighbour, and those two become neighbours. This names the one of the asking side.
-    #[serde(rename = "S")]
     Swap(Contact<P>),
 }
 
@@ -119,6 +115,7 @@ impl<P> Frame<P> {
         "shuffle reply",
         "ping",
         "pong",
+        "unknown",
     ];
 
     /// Which of [`Frame::KINDS`] this is.
@@ -136,6 +133,7 @@ impl<P> Frame<P> {
             Self::ShuffleReply { .. } => 8,
             Self::Ping => 9,
             Self::Pong => 10,
+            Self::Unknown(_) => 11,
         }
     }
 
@@ -144,8 +142,8 @@ impl<P> Frame<P> {
     pub fn wire_len(&self) -> usize {
         /// A name and its prefix.
         const NAME: usize = 34;
-        /// The frame's own name, and the prefix of its fields.
-        const FRAME: usize = 4;
+        /// The array's prefix and the kind.
+        const FRAME: usize = 2;
         let bytes = |bytes: &Bytes| 2 + bytes.len();
         let contact = |contact: &Contact<P>| 1 + NAME + bytes(&contact.address);
         let contacts = |peers: &[Contact<P>]| 1 + peers.iter().map(contact).sum::<usize>();
@@ -167,7 +165,119 @@ impl<P> Frame<P> {
                 Self::Disconnect { instead, .. } => 1 + option(instead),
                 Self::Shuffle { origin, peers, .. } => contact(origin) + 6 + contacts(peers),
                 Self::ShuffleReply { peers, .. } => 5 + contacts(peers),
-                Self::Ping | Self::Pong => 0,
+                Self::Ping | Self::Pong | Self::Unknown(_) => 0,
             }
     }
+}
+
+impl<P: Serialize> Serialize for Frame<P> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        macro_rules! array {
+            ($len:expr; $($field:expr),+) => {{
+                let mut array = serializer.serialize_tuple($len)?;
+                $(array.serialize_element($field)?;)+
+                array.end()
+            }};
+        }
+        match self {
+            Self::Join { address, pass } => array!(3; &0_u8, address, pass),
+            Self::Welcome { peers } => array!(2; &1_u8, peers),
+            Self::ForwardJoin { peer, ttl } => array!(3; &2_u8, peer, ttl),
+            Self::Neighbour { address, pass, want } => {
+                let (urgency, exchanged) = match want {
+                    Want::Low => (0_u8, None),
+                    Want::High => (1, None),
+                    Want::Swap(peer) => (2, Some(peer)),
+                };
+                array!(5; &3_u8, address, pass, &urgency, &exchanged)
+            }
+            Self::Accept { address, pass, gave_up } => array!(4; &4_u8, address, pass, gave_up),
+            Self::Refuse { peers } => array!(2; &5_u8, peers),
+            Self::Disconnect { alive, instead } => array!(3; &6_u8, alive, instead),
+            Self::Shuffle {
+                origin,
+                nonce,
+                ttl,
+                peers,
+            } => array!(5; &7_u8, origin, nonce, ttl, peers),
+            Self::ShuffleReply { nonce, peers } => array!(3; &8_u8, nonce, peers),
+            Self::Ping => array!(1; &9_u8),
+            Self::Pong => array!(1; &10_u8),
+            Self::Unknown(kind) => array!(1; kind),
+        }
+    }
+}
+
+impl<'de, P: Deserialize<'de>> Deserialize<'de> for Frame<P> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_seq(FrameVisitor(PhantomData))
+    }
+}
+
+struct FrameVisitor<P>(PhantomData<P>);
+
+impl<'de, P: Deserialize<'de>> Visitor<'de> for FrameVisitor<P> {
+    type Value = Frame<P>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an array of a kind and its fields")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Frame<P>, A::Error> {
+        let kind: u8 = field(&mut seq)?;
+        let frame = match kind {
+            0 => Frame::Join {
+                address: field(&mut seq)?,
+                pass: field(&mut seq)?,
+            },
+            1 => Frame::Welcome {
+                peers: field(&mut seq)?,
+            },
+            2 => Frame::ForwardJoin {
+                peer: field(&mut seq)?,
+                ttl: field(&mut seq)?,
+            },
+            3 => Frame::Neighbour {
+                address: field(&mut seq)?,
+                pass: field(&mut seq)?,
+                want: match (field(&mut seq)?, field(&mut seq)?) {
+                    (1_u8, _) => Want::High,
+                    (2, Some(peer)) => Want::Swap(peer),
+                    _ => Want::Low,
+                },
+            },
+            4 => Frame::Accept {
+                address: field(&mut seq)?,
+                pass: field(&mut seq)?,
+                gave_up: field(&mut seq)?,
+            },
+            5 => Frame::Refuse {
+                peers: field(&mut seq)?,
+            },
+            6 => Frame::Disconnect {
+                alive: field(&mut seq)?,
+                instead: field(&mut seq)?,
+            },
+            7 => Frame::Shuffle {
+                origin: field(&mut seq)?,
+                nonce: field(&mut seq)?,
+                ttl: field(&mut seq)?,
+                peers: field(&mut seq)?,
+            },
+            8 => Frame::ShuffleReply {
+                nonce: field(&mut seq)?,
+                peers: field(&mut seq)?,
+            },
+            9 => Frame::Ping,
+            10 => Frame::Pong,
+            kind => Frame::Unknown(kind),
+        };
+        while seq.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(frame)
+    }
+}
+
+fn field<'de, T: Deserialize<'de>, A: SeqAccess<'de>>(seq: &mut A) -> Result<T, A::Error> {
+    seq.next_element()?
+        .ok_or_else(|| A::Error::custom("a field is missing"))
 }

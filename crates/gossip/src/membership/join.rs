@@ -69,6 +69,12 @@ impl<P: PeerId> Joining<P> {
         }
     }
 
+    pub(crate) fn forget(&mut self, peer: &P) {
+        self.given.retain(|contact| contact.peer != *peer);
+        self.newcomers.retain(|contact| contact.peer != *peer);
+        self.reservoir.retain(|contact| contact.peer != *peer);
+    }
+
     /// The next attempt comes after a pause, and the pause after that is twice as long.
     pub(crate) fn retry_after(&mut self, now: Time, random: &mut impl Rng) {
         if self.given.is_empty() {

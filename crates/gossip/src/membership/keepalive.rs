@@ -12,7 +12,7 @@ const PINGS: u32 = 4;
 impl<P: PeerId> Membership<P> {
     /// Looks after the links whose time has come.
     pub(crate) fn keep_alive(&mut self, now: Time) {
-        let idle = self.config.idle;
+        let (me, idle) = (self.me.peer, self.config.idle);
         let pause = self.config.suspect / PINGS;
         let mut silent = Vec::new();
         let mut dead = Vec::new();
@@ -21,6 +21,8 @@ impl<P: PeerId> Membership<P> {
             if link.check > now {
                 continue;
             }
+            // One side asks, and the answer tells both; the other side asks only if that question does not come.
+            let idle = if me < link.contact.peer { idle } else { idle + idle / 8 };
             if now.since(link.heard) < idle {
                 link.check = link.heard + idle;
                 continue;

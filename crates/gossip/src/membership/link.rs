@@ -89,7 +89,7 @@ impl<P: PeerId> Membership<P> {
         if missing == 0 {
             return;
         }
-        let wanted = (missing / 2).max(1);
+        let wanted = (missing / 2 + self.refusals as usize / 2).clamp(1, missing);
         loop {
             let open = self.requests.iter().filter(|request| !request.late).count();
             if open >= wanted || self.requests.len() >= REQUESTS_MAX {
@@ -153,11 +153,11 @@ impl<P: PeerId> Membership<P> {
 
     pub(crate) fn expire_requests(&mut self, now: Time) {
         let mut silent = Vec::new();
-        let mut late = false;
+        let mut late = 0;
         self.requests.retain_mut(|request| {
             if !request.late && request.patience <= now {
                 request.late = true;
-                late = true;
+                late += 1;
             }
             if request.expires <= now {
                 silent.push(request.contact.peer);
@@ -167,7 +167,8 @@ impl<P: PeerId> Membership<P> {
         for peer in silent {
             self.views.failed(&peer, now);
         }
-        if late {
+        if late > 0 {
+            self.refusals = self.refusals.saturating_add(late);
             self.refill(now);
         }
     }
@@ -294,6 +295,7 @@ impl<P: PeerId> Membership<P> {
             ..
         }) = &request
             && !self.views.has_room()
+            && self.views.link(&other.peer).is_some_and(|link| !link.carries)
         {
             self.give_up(&other.peer, gave_up.filter(sound), now);
         }
@@ -358,7 +360,8 @@ impl<P: PeerId> Membership<P> {
                     self.ask(other, Want::Low, now);
                 }
             }
-            _ => self.mixing.hurry(now, &self.config),
+            None if !alive => self.mixing.hurry(now, &self.config),
+            _ => {}
         }
         self.refill(now);
     }

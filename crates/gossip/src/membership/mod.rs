@@ -171,7 +171,7 @@ impl<P: PeerId> Membership<P> {
             } => self.on_shuffle(from, origin, nonce, ttl, peers, now),
             Frame::ShuffleReply { nonce, peers } => self.on_shuffle_reply(from, nonce, peers, now),
             Frame::Ping => self.on_ping(from, now),
-            Frame::Pong => {}
+            Frame::Pong | Frame::Unknown(_) => {}
         }
     }
 
@@ -202,10 +202,10 @@ impl<P: PeerId> Membership<P> {
         }
     }
 
-    /// Whether messages come or go over the link to a peer. Such links are given up last.
-    pub fn carries(&mut self, peer: &P, carries: bool) {
-        if let Some(link) = self.views.link_mut(peer) {
-            link.carries = carries;
+    /// Says over which links messages come or go. Such links are given up last.
+    pub fn carried_by(&mut self, carries: impl Fn(&P) -> bool) {
+        for link in &mut self.views.active {
+            link.carries = carries(&link.contact.peer);
         }
     }
 
@@ -231,9 +231,7 @@ impl<P: PeerId> Membership<P> {
         if due(self.joining.retry) {
             self.retry_join(now);
         }
-        if due(self.mixing.next) {
-            self.mix(now);
-        }
+        self.mix(now);
     }
 
     /// When to call [`Membership::handle_timeout`].
@@ -244,8 +242,29 @@ impl<P: PeerId> Membership<P> {
         }
         let links = self.views.active.iter().map(|link| link.check);
         let requests = self.requests.iter().map(Request::due);
-        let others = [self.joining.hold, self.fill_at, self.joining.retry, self.mixing.next];
-        links.chain(requests).chain(others.into_iter().flatten()).min()
+        let mixing = [self.mixing.shuffles.next, self.mixing.swaps.next];
+        let others = [self.joining.hold, self.fill_at, self.joining.retry];
+        links
+            .chain(requests)
+            .chain(others.into_iter().chain(mixing).flatten())
+            .min()
+    }
+
+    /// Whether the connection to a peer is needed: it is a neighbour, or was asked to be one.
+    #[must_use]
+    pub fn needs(&self, peer: &P) -> bool {
+        self.views.is_linked(peer) || self.requests.iter().any(|request| request.contact.peer == *peer)
+    }
+
+    /// A peer did what no honest one does: it is forgotten. Whoever drives the machine hands in nothing more from it.
+    pub fn expel(&mut self, peer: &P, now: Time) {
+        self.take_request(peer);
+        if self.drop_link(peer).is_some() {
+            self.output.push_back(Output::Down(*peer));
+        }
+        self.views.forget(peer);
+        self.joining.forget(peer);
+        self.refill(now);
     }
 
     /// The neighbours.
@@ -309,7 +328,7 @@ impl<P: PeerId> Membership<P> {
 
     /// The connection to a peer is of no use, unless the peer is a neighbour or may become one.
     fn release(&mut self, peer: P) {
-        if !self.views.is_linked(&peer) && !self.requests.iter().any(|request| request.contact.peer == peer) {
+        if !self.needs(&peer) {
             self.output.push_back(Output::Disconnect(peer));
         }
     }

@@ -10,13 +10,40 @@ use std::time::Duration;
 /// When a node mixes.
 #[derive(Debug)]
 pub(crate) struct Mixing<P> {
-    pub(crate) next: Option<Time>,
-    interval: Duration,
+    pub(crate) shuffles: Rhythm,
+    /// Swaps follow a rhythm of their own: they unsettle the tree, so a lost neighbour does not quicken them.
+    pub(crate) swaps: Rhythm,
     /// The shuffle that is not answered yet.
     open: Option<u32>,
     /// Walks that neighbours may still begin or carry on through this node.
     walks: Vec<(P, u32)>,
     walks_since: Time,
+}
+
+/// A beat that slows down: the pause doubles each time.
+#[derive(Debug)]
+pub(crate) struct Rhythm {
+    pub(crate) next: Option<Time>,
+    pause: Duration,
+}
+
+impl Rhythm {
+    const fn new(pause: Duration) -> Self {
+        Self { next: None, pause }
+    }
+
+    /// The next beat is no later than after this pause, and the rhythm doubles from there.
+    fn quicken(&mut self, now: Time, pause: Duration) {
+        self.pause = self.pause.min(pause);
+        let at = now + self.pause;
+        self.next = Some(self.next.map_or(at, |next| next.min(at)));
+    }
+
+    fn beat(&mut self, now: Time, longest: Duration, random: &mut impl Rng) {
+        // Nodes that began together drift apart.
+        self.next = Some(now + self.pause.mul_f64(random.random_range(0.75..1.25)));
+        self.pause = (self.pause * 2).min(longest);
+    }
 }
 
 /// How many walks each neighbour may send through this node in [`WALKS_SPAN`]. Each costs one frame and the network as many as
@@ -29,46 +56,40 @@ const WALKS_SPAN: Duration = Duration::from_secs(1);
 impl<P: PeerId> Mixing<P> {
     pub(crate) fn new(config: &Config) -> Self {
         Self {
-            next: None,
-            interval: config.shuffle_first,
+            shuffles: Rhythm::new(config.shuffle_first),
+            swaps: Rhythm::new(config.shuffle_first),
             open: None,
             walks: Vec::new(),
             walks_since: Time::default(),
         }
     }
 
-    /// The network around has just begun or changed altogether: mix quickly, then ever more slowly.
+    /// The network around has just begun: mix quickly, then ever more slowly.
     pub(crate) fn start(&mut self, now: Time, config: &Config) {
-        self.interval = config.shuffle_first;
-        self.bring_forward(now + self.interval);
+        self.shuffles.quicken(now, config.shuffle_first);
+        self.swaps.quicken(now, config.shuffle_first);
     }
 
-    /// A neighbour was lost: mix somewhat faster again.
+    /// A neighbour was lost: peers are wanted.
     pub(crate) fn hurry(&mut self, now: Time, config: &Config) {
-        /// From there the rhythm doubles again.
-        const HURRY: u32 = 8;
-        self.interval = self.interval.min(config.shuffle_first * HURRY);
-        self.bring_forward(now + self.interval);
-    }
-
-    fn bring_forward(&mut self, at: Time) {
-        self.next = Some(self.next.map_or(at, |next| next.min(at)));
-    }
-
-    fn advance(&mut self, now: Time, config: &Config, random: &mut impl Rng) {
-        // Nodes that began together drift apart.
-        self.next = Some(now + self.interval.mul_f64(random.random_range(0.75..1.25)));
-        self.interval = (self.interval * 2).min(config.shuffle_interval);
+        /// How many times slower than after a join.
+        const SLOWER: u32 = 8;
+        self.shuffles.quicken(now, config.shuffle_first * SLOWER);
     }
 }
 
 impl<P: PeerId> Membership<P> {
+    /// Mixes, if it is time to.
     pub(crate) fn mix(&mut self, now: Time) {
-        self.mixing.advance(now, &self.config, &mut self.random);
-        self.shuffle();
-        if self.views.missing() > 0 {
+        let due = |rhythm: &Rhythm| rhythm.next.is_some_and(|next| next <= now);
+        let longest = self.config.shuffle_interval;
+        if due(&self.mixing.shuffles) {
+            self.mixing.shuffles.beat(now, longest, &mut self.random);
+            self.shuffle();
             self.refill(now);
-        } else {
+        }
+        if due(&self.mixing.swaps) {
+            self.mixing.swaps.beat(now, longest, &mut self.random);
             self.swap(now);
         }
     }

@@ -60,10 +60,9 @@ impl Mischief {
     /// What becomes of a frame that an honest node would send.
     pub(super) fn send(&self, frame: Frame) -> Option<Frame> {
         match (self.kind, frame) {
-            (
-                HostileKind::Silence | HostileKind::Eclipse,
-                Frame::Gossip { .. } | Frame::IHave(_) | Frame::Items(_),
-            ) => None,
+            (HostileKind::Silence | HostileKind::Eclipse, Frame::Gossip { .. } | Frame::IHave(_) | Frame::Items(_)) => {
+                None
+            }
             (HostileKind::Rewrite, Frame::Gossip { id, hops, body }) => Some(Frame::Gossip {
                 id,
                 hops,

@@ -3,6 +3,7 @@
 use super::{
     actor::{Actor, NodeId, Wire},
     body,
+    dialling::Dialling,
     linked::Linked,
     network::{Network, Vanish},
     record::Recorder,
@@ -12,11 +13,12 @@ use super::{
     world::{Sent, World},
 };
 use crate::{
-    Item, MessageId, Sequence, Time,
+    Item, MessageId, Sequence, Time, overlay,
     swarm::{self, Delivery},
 };
 use std::{
     collections::{HashMap, HashSet},
+    sync::Arc,
     time::Duration,
 };
 
@@ -36,6 +38,7 @@ pub(super) struct Net<A: Actor> {
     /// The last number that each node gave to a message.
     numbers: HashMap<NodeId, u64>,
     payload: usize,
+    proven: bool,
     pub(super) hostile: HashMap<NodeId, HostileKind>,
 }
 
@@ -45,6 +48,7 @@ impl<A: Member> Net<A> {
             network: Network::new(scenario.network.settings(seed)),
             numbers: HashMap::new(),
             payload: scenario.traffic.payload as usize,
+            proven: scenario.traffic.proven,
             hostile,
         }
     }
@@ -60,9 +64,15 @@ impl<A: Member> Net<A> {
     pub(super) fn publish(&mut self, node: NodeId) -> Option<MessageId> {
         let number = Sequence::following(self.numbers.get(&node).copied(), self.network.now());
         self.numbers.insert(node, number);
-        let item = body::write(node, number, Sequence::Proven(number), self.payload);
+        let sequence = match self.proven {
+            true => Sequence::Proven(number),
+            false => Sequence::Claimed(number),
+        };
+        let item = body::write(node, number, sequence, self.payload);
         let id = item.id;
-        self.network.act(node, |actor, now| actor.publish(item, now)).map(|()| id)
+        self.network
+            .act(node, |actor, now| actor.publish(item, now))
+            .map(|()| id)
     }
 
     pub(super) fn kill(&mut self, node: NodeId, silent: bool) {
@@ -111,6 +121,109 @@ impl Member for Linked {
 
     fn carries(kind: &str) -> bool {
         kind == "payload"
+    }
+}
+
+impl Member for Dialling {
+    fn publish(&mut self, item: Item, now: Time) {
+        Self::publish(self, item, now);
+    }
+
+    fn neighbours(&self) -> Vec<NodeId> {
+        Self::neighbours(self)
+    }
+
+    fn heard(event: &Delivery<NodeId>) -> Option<&Delivery<NodeId>> {
+        Some(event)
+    }
+
+    fn carries(kind: &str) -> bool {
+        kind == "gossip" || kind == "items"
+    }
+}
+
+/// Nodes that dial whom they like.
+pub(super) struct Dialled {
+    net: Net<Dialling>,
+    config: overlay::Config,
+    nodes: u32,
+    /// The nodes that eclipse, who know each other.
+    accomplices: Arc<[NodeId]>,
+}
+
+impl Dialled {
+    pub(super) fn new(scenario: &Scenario, seed: u64, hostile: HashMap<NodeId, HostileKind>) -> Self {
+        let mut accomplices: Vec<NodeId> = hostile
+            .iter()
+            .filter(|(_, kind)| **kind == HostileKind::Eclipse)
+            .map(|(node, _)| *node)
+            .collect();
+        accomplices.sort_unstable();
+        let mut world = Self {
+            net: Net::new(scenario, seed, hostile),
+            config: overlay::Config {
+                membership: scenario.membership.clone(),
+                swarm: scenario.swarm.clone(),
+            },
+            nodes: scenario.nodes,
+            accomplices: accomplices.into(),
+        };
+        for node in 0..scenario.nodes {
+            let actor = world.make(node);
+            world.net.network.insert(actor);
+        }
+        world
+    }
+
+    fn make(&self, node: NodeId) -> Dialling {
+        let network = &self.net.network;
+        let mut actor = Dialling::new(node, self.config.clone(), network.seed(node), network.now());
+        if let Some(kind) = self.net.hostile.get(&node) {
+            actor.turn(node, *kind, self.nodes, Arc::clone(&self.accomplices), network.now());
+        }
+        actor
+    }
+}
+
+impl World for Dialled {
+    fn now(&self) -> Time {
+        self.net.network.now()
+    }
+
+    fn advance(&mut self, until: Time, recorder: &mut Recorder) {
+        self.net.advance(until, |at, node, delivery| {
+            recorder.delivered(node, delivery.item.id, at, delivery.hops, delivery.caught_up);
+        });
+    }
+
+    fn publish(&mut self, node: NodeId) -> Option<MessageId> {
+        self.net.publish(node)
+    }
+
+    fn kill(&mut self, node: NodeId, silent: bool) {
+        self.net.kill(node, silent);
+    }
+
+    fn revive(&mut self, node: NodeId, contact: NodeId) {
+        let actor = self.make(node);
+        self.net.network.revive(node, actor);
+        self.join(node, &[contact]);
+    }
+
+    fn join(&mut self, node: NodeId, contacts: &[NodeId]) {
+        self.net.network.act(node, |actor, now| actor.join(contacts, now));
+    }
+
+    fn neighbours(&self, node: NodeId) -> Vec<NodeId> {
+        self.net.neighbours(node)
+    }
+
+    fn sent(&self) -> Sent {
+        self.net.sent()
+    }
+
+    fn events(&self) -> u64 {
+        self.net.events()
     }
 }
 

@@ -5,7 +5,10 @@ use super::report::{Report, Round, millis};
 use plotters::{
     coord::Shift,
     prelude::*,
-    style::{RGBColor, text_anchor::{HPos, Pos, VPos}},
+    style::{
+        RGBColor,
+        text_anchor::{HPos, Pos, VPos},
+    },
 };
 
 /// The size of one chart, in the units of the picture.
@@ -103,7 +106,11 @@ pub fn delivery(reports: &[(&str, &Report)]) -> Chart {
         let shares = (0..=100).map(|percent| f64::from(percent) / 100.0);
         let point = |share: f64| {
             // Where some messages did not get that far, the mean would be one of the others only.
-            let times: Option<Vec<f64>> = report.rounds.iter().map(|round| round.delays.at(share).map(millis)).collect();
+            let times: Option<Vec<f64>> = report
+                .rounds
+                .iter()
+                .map(|round| round.delays.at(share).map(millis))
+                .collect();
             let times = times.filter(|times| !times.is_empty())?;
             Some((times.iter().sum::<f64>() / times.len() as f64, share * 100.0))
         };
@@ -126,9 +133,20 @@ pub fn delivery(reports: &[(&str, &Report)]) -> Chart {
 #[must_use]
 pub fn hops(reports: &[(&str, &Report)]) -> Chart {
     let series = |(name, report): &(&str, &Report)| {
-        let most = report.rounds.iter().map(|round| round.hops.len()).max().unwrap_or_default();
+        let most = report
+            .rounds
+            .iter()
+            .map(|round| round.hops.len())
+            .max()
+            .unwrap_or_default();
         let all: u64 = report.rounds.iter().flat_map(|round| &round.hops).sum();
-        let at = |hop: usize| report.rounds.iter().filter_map(|round| round.hops.get(hop)).sum::<u64>();
+        let at = |hop: usize| {
+            report
+                .rounds
+                .iter()
+                .filter_map(|round| round.hops.get(hop))
+                .sum::<u64>()
+        };
         Series {
             name: (*name).into(),
             mark: if reports.len() == 1 { Mark::Bars } else { Mark::Dots },
@@ -191,7 +209,9 @@ impl Chart {
         DB::ErrorType: 'static,
     {
         let points = || self.series.iter().flat_map(|series| &series.points);
-        let (left, right) = points().fold((f64::MAX, f64::MIN), |(least, most), (x, _)| (least.min(*x), most.max(*x)));
+        let (left, right) = points().fold((f64::MAX, f64::MIN), |(least, most), (x, _)| {
+            (least.min(*x), most.max(*x))
+        });
         let bars = self.series.iter().any(|series| series.mark == Mark::Bars);
         let (left, right) = match bars {
             true => (left.min(right) - 0.5, right + 0.5),
@@ -245,9 +265,8 @@ impl Chart {
             let line = colour.stroke_width(2);
             let points = series.points.iter().copied();
             let drawn = match series.mark {
-                Mark::Bars => chart.draw_series(
-                    points.map(|(x, y)| Rectangle::new([(x - 0.4, 0.0), (x + 0.4, y)], colour.filled())),
-                ),
+                Mark::Bars => chart
+                    .draw_series(points.map(|(x, y)| Rectangle::new([(x - 0.4, 0.0), (x + 0.4, y)], colour.filled()))),
                 Mark::Line | Mark::Dots => chart.draw_series(LineSeries::new(points, line)),
             };
             drawn

@@ -196,7 +196,11 @@ impl Recorder {
         self.messages.iter().enumerate().flat_map(move |(number, message)| {
             let lacks = move |node: &u32| self.counts(*node) && !message.has(*node);
             (0..)
-                .take(if message.count == self.honest { 0 } else { self.nodes.len() })
+                .take(if message.count == self.honest {
+                    0
+                } else {
+                    self.nodes.len()
+                })
                 .filter(lacks)
                 .map(move |node| (number, node))
         })

@@ -192,7 +192,11 @@ impl Summary {
             t100_worst: worst.and_then(|delays| delays.into_iter().max()).map(millis),
             redundancy_first: rounds.first().map(Round::redundancy).unwrap_or_default(),
             redundancy: mean(steady.iter().map(|round| Some(round.redundancy()))).unwrap_or_default(),
-            redundancy_worst: steady.iter().map(Round::redundancy).fold(f64::NEG_INFINITY, f64::max),
+            redundancy_worst: steady
+                .iter()
+                .map(Round::redundancy)
+                .reduce(f64::max)
+                .unwrap_or_default(),
             sends_per_delivery: sum(|round| round.payloads, steady) / deliveries,
             payload_bytes_per_delivery: sum(|round| round.payload_bytes, steady) / deliveries,
             control_bytes_per_delivery: sum(|round| round.control_bytes, steady) / deliveries,
@@ -233,7 +237,10 @@ impl Recovery {
         let usual = usual.get(usual.len() / 2).copied();
         let after = || rounds.iter().filter(|round| (at..until).contains(&round.at));
         let clean = |round: &&Round| {
-            let in_time = round.delays.at(1.0).is_some_and(|took| usual.is_none_or(|usual| took <= usual * 2));
+            let in_time = round
+                .delays
+                .at(1.0)
+                .is_some_and(|took| usual.is_none_or(|usual| took <= usual * 2));
             in_time && round.pushed as usize == round.delays.all()
         };
         // The last run of clean messages begins the repaired time.
@@ -321,18 +328,9 @@ pub struct CatchUp {
     pub payload_bytes: u64,
 }
 
-impl fmt::Display for Report {
-    /// The table that the program prints.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(
-            f,
-            "{} nodes, {:?} mode, seed {}, {:.1} s of virtual time, {} events",
-            self.scenario.nodes,
-            self.scenario.mode,
-            self.seed,
-            self.summary.virtual_time / 1000.0,
-            self.summary.events
-        )?;
+impl Report {
+    /// The table of the messages, and what they come to.
+    fn messages(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
             "\n{:>5} {:>8} {:>13} {:>5} {:>7} {:>7} {:>7} {:>8} {:>9} {:>9}",
@@ -394,6 +392,25 @@ impl fmt::Display for Report {
             shown_bytes(all.payload_bytes_per_delivery),
             shown_bytes(all.control_bytes_per_delivery)
         )?;
+        Ok(())
+    }
+}
+
+impl fmt::Display for Report {
+    /// The table that the program prints.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(
+            f,
+            "{} nodes, {:?} mode, seed {}, {:.1} s of virtual time, {} events",
+            self.scenario.nodes,
+            self.scenario.mode,
+            self.seed,
+            self.summary.virtual_time / 1000.0,
+            self.summary.events
+        )?;
+        if !self.rounds.is_empty() {
+            self.messages(f)?;
+        }
         writeln!(
             f,
             "links                  {} to {}, mean {:.2}, {}",
@@ -436,12 +453,19 @@ impl fmt::Display for Report {
             )?;
         }
         if !self.missing.is_empty() {
-            let missing = self.missing.iter().map(|(message, node)| format!("{message} at {node}"));
+            let missing = self
+                .missing
+                .iter()
+                .map(|(message, node)| format!("{message} at {node}"));
             writeln!(
                 f,
                 "missing                message {}{}",
                 missing.collect::<Vec<_>>().join(", "),
-                if self.missing.len() < super::run::MISSING_SHOWN { "" } else { " …" }
+                if self.missing.len() < super::run::MISSING_SHOWN {
+                    ""
+                } else {
+                    " …"
+                }
             )?;
         }
         Ok(())
@@ -483,7 +507,11 @@ impl fmt::Display for Runs<'_> {
         }
         let means = |of: fn(&Summary) -> Option<f64>| mean(self.0.iter().map(|report| of(&report.summary)));
         let most = |of: fn(&Summary) -> f64| self.0.iter().map(|report| of(&report.summary)).fold(f64::MIN, f64::max);
-        let least = self.0.iter().map(|report| report.summary.reliability).fold(1.0, f64::min);
+        let least = self
+            .0
+            .iter()
+            .map(|report| report.summary.reliability)
+            .fold(1.0, f64::min);
         writeln!(
             f,
             "{:>20} {:>11} {:>6.1} {:>6} {:>7} {:>7} {:>8.3} {:>6.3}",
@@ -594,7 +622,10 @@ mod tests {
             round(200, &[10, 20, 30], 3, 6),
         ];
         let all = Summary::of(&rounds);
-        assert_eq!((all.redundancy_first, all.redundancy, all.redundancy_worst), (2.0, 0.5, 1.0));
+        assert_eq!(
+            (all.redundancy_first, all.redundancy, all.redundancy_worst),
+            (2.0, 0.5, 1.0)
+        );
         assert_eq!((all.sends_per_delivery, all.payload_bytes_per_delivery), (1.5, 150.0));
         assert_eq!((all.t100, all.t100_worst), (Some(40.0), Some(60.0)));
         assert_eq!((all.reliability, all.pushed), (1.0, 1.0));

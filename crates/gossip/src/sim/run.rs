@@ -2,7 +2,7 @@
 
 use super::{
     graph::Graph,
-    net::Links,
+    net::{Dialled, Links},
     original::Original,
     record::{NodeState, Recorder},
     report::{Degrees, Recovery, Report, Shortest, Summary, millis},
@@ -131,7 +131,7 @@ impl<'a> Run<'a> {
         let world: Box<dyn World> = match scenario.mode {
             Mode::Original => Box::new(Original::new(scenario, seed)),
             Mode::Links => Box::new(Links::new(scenario, seed, roles.clone())),
-            Mode::Overlay => todo!(),
+            Mode::Overlay => Box::new(Dialled::new(scenario, seed, roles.clone())),
         };
         let began = world.now();
         let start = began + scenario.warm_up.max(scenario.join.over);
@@ -272,7 +272,11 @@ impl<'a> Run<'a> {
     fn churn_after(&mut self, now: Time) -> Option<Time> {
         let a_minute = self.scenario.churn.per_minute * f64::from(self.scenario.nodes);
         let span = Duration::from_secs(120);
-        (a_minute > 0.0).then(|| now + span.mul_f64(self.random.fraction() / a_minute).max(Duration::from_micros(1)))
+        (a_minute > 0.0).then(|| {
+            now + span
+                .mul_f64(self.random.fraction() / a_minute)
+                .max(Duration::from_micros(1))
+        })
     }
 
     fn kill(&mut self, node: u32, silent: bool) {
@@ -292,7 +296,9 @@ impl<'a> Run<'a> {
     /// Draws a node that fits: at random, and if that does not help, the next one that does.
     fn draw(&mut self, fits: impl Fn(&Self, u32) -> bool) -> Option<u32> {
         let from = self.random.below(self.scenario.nodes);
-        (from..self.scenario.nodes).chain(0..from).find(|node| fits(self, *node))
+        (from..self.scenario.nodes)
+            .chain(0..from)
+            .find(|node| fits(self, *node))
     }
 
     fn publish(&mut self, round: u32) {
@@ -334,7 +340,8 @@ impl<'a> Run<'a> {
         let ends = self.failures.iter().skip(1).map(|failed| failed.at);
         let ends = ends.chain([Duration::MAX]);
         let recoveries = self.failures.iter().zip(ends);
-        let recoveries = recoveries.map(|(failed, until)| Recovery::of(&rounds, failed.at, until, failed.gone, failed.left));
+        let recoveries =
+            recoveries.map(|(failed, until)| Recovery::of(&rounds, failed.at, until, failed.gone, failed.left));
         let views: Vec<Vec<u32>> = (0..self.scenario.nodes)
             .map(|node| {
                 let mut view = match self.recorder.counts(node) {

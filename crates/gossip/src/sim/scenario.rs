@@ -1,7 +1,7 @@
 //! A scenario: what is simulated, as data. In TOML every key may be left out and then has its default.
 
 use super::settings::{Latency, Settings};
-use crate::{Error, swarm};
+use crate::{Error, membership, swarm};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -53,6 +53,8 @@ pub struct Scenario {
     /// Nodes that mean harm: `[[hostile]]`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub hostile: Vec<Hostile>,
+    /// The numbers of the views and walks, in [`Mode::Overlay`].
+    pub membership: membership::Config,
     /// The numbers of the broadcast tree, of catch-up and of the history.
     pub swarm: swarm::Config,
 }
@@ -136,6 +138,8 @@ pub struct Traffic {
     pub senders: u32,
     /// The size of a message as it travels, in bytes.
     pub payload: u32,
+    /// Whether the authors sign the numbers of their messages; with secure-gossip they do not.
+    pub proven: bool,
     /// A message is published this often, whether the one before has arrived or not. Nothing: one after the other.
     #[serde(with = "humantime_serde")]
     pub every: Duration,
@@ -237,6 +241,7 @@ impl Default for Scenario {
             churn: Churn::default(),
             failures: Vec::new(),
             hostile: Vec::new(),
+            membership: membership::Config::default(),
             swarm: swarm::Config::default(),
         }
     }
@@ -276,6 +281,7 @@ impl Default for Traffic {
             rounds: 10,
             senders: 1,
             payload: 500,
+            proven: true,
             every: Duration::ZERO,
             pause: Duration::from_secs(1),
             patience: Duration::from_secs(30),
@@ -372,7 +378,10 @@ impl Scenario {
             ("network.loss", self.network.loss, 0.9),
             ("churn.per_minute", self.churn.per_minute, 10.0),
         ];
-        let failures = self.failures.iter().map(|failure| ("failure.share", failure.share, 0.95));
+        let failures = self
+            .failures
+            .iter()
+            .map(|failure| ("failure.share", failure.share, 0.95));
         let hostile = self.hostile.iter().map(|hostile| ("hostile.share", hostile.share, 0.5));
         for (key, value, most) in shares.into_iter().chain(failures).chain(hostile) {
             within(key, value, 0.0, most)?;
@@ -389,11 +398,23 @@ impl Scenario {
         within("traffic.payload", f64::from(self.traffic.payload), 64.0, 65_536.0)?;
         within("join.contacts", f64::from(self.join.contacts), 1.0, 100.0)?;
         let history = &self.history;
-        within("history.messages", f64::from(history.messages), 0.0, f64::from(History::MESSAGES_MAX))?;
-        within("history.missing", f64::from(history.missing), 0.0, f64::from(history.messages))?;
+        within(
+            "history.messages",
+            f64::from(history.messages),
+            0.0,
+            f64::from(History::MESSAGES_MAX),
+        )?;
+        within(
+            "history.missing",
+            f64::from(history.missing),
+            0.0,
+            f64::from(history.messages),
+        )?;
         within("history.authors", f64::from(history.authors), 1.0, 1_000_000.0)?;
         if history.messages > 0 && self.mode != Mode::Links {
-            return Err(Error::Scenario("a history is for mode = \"links\": leave [history] out, or set the mode".into()));
+            return Err(Error::Scenario(
+                "a history is for mode = \"links\": leave [history] out, or set the mode".into(),
+            ));
         }
         if u64::from(self.nodes) * u64::from(self.traffic.rounds) > Self::DELIVERIES_MAX {
             return Err(Error::Scenario(format!(
@@ -403,15 +424,19 @@ impl Scenario {
         }
         if self.mode == Mode::Original && !self.hostile.is_empty() {
             return Err(Error::Scenario(
-                "hostile nodes have no part in mode = \"original\": leave [[hostile]] out, or simulate another mode".into(),
+                "hostile nodes have no part in mode = \"original\": leave [[hostile]] out, or simulate another mode"
+                    .into(),
             ));
         }
         if let (Shape::Mesh, true) = (self.links.graph, self.mode != Mode::Overlay && self.nodes > 2000) {
-            return Err(Error::Scenario("links.graph = \"mesh\" takes at most 2000 nodes".into()));
+            return Err(Error::Scenario(
+                "links.graph = \"mesh\" takes at most 2000 nodes".into(),
+            ));
         }
         if let Shape::Random(degree) = self.links.graph {
             within("links.graph.random", f64::from(degree), 2.0, 100.0)?;
         }
+        self.membership.check()?;
         self.swarm.check()?;
         self.check_times()
     }
@@ -437,7 +462,11 @@ impl Scenario {
             ("churn.away", self.churn.away),
         ];
         let failures = self.failures.iter().map(|failure| ("failure.at", failure.at));
-        match times.into_iter().chain(failures).find(|(_, time)| *time > Self::TIME_MAX) {
+        match times
+            .into_iter()
+            .chain(failures)
+            .find(|(_, time)| *time > Self::TIME_MAX)
+        {
             Some((key, _)) => Err(Error::Scenario(format!("{key} is longer than a day"))),
             None => Ok(()),
         }
@@ -449,7 +478,9 @@ fn within(key: &str, value: f64, least: f64, most: f64) -> Result<(), Error> {
     if (least..=most).contains(&value) {
         return Ok(());
     }
-    Err(Error::Scenario(format!("{key} is {value}; it may be {least} to {most}")))
+    Err(Error::Scenario(format!(
+        "{key} is {value}; it may be {least} to {most}"
+    )))
 }
 
 /// An error of the reader in our words: with its line, and with the nearest key if one is unknown.
@@ -461,7 +492,9 @@ fn explain(text: &str, error: &toml::de::Error) -> String {
     let message = error.message();
     // The reader lists what it knows in backquotes: the unknown word first.
     let mut quoted = message.split('`').skip(1).step_by(2);
-    let unknown = ["field", "variant"].into_iter().find(|what| message.starts_with(&format!("unknown {what} ")));
+    let unknown = ["field", "variant"]
+        .into_iter()
+        .find(|what| message.starts_with(&format!("unknown {what} ")));
     let (Some(what), Some(wrong)) = (unknown, unknown.and_then(|_| quoted.next())) else {
         return format!("{line}{message}");
     };

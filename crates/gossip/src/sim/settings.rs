@@ -112,6 +112,11 @@ impl Random {
         (self.next() >> 11) as f64 / (1_u64 << 53) as f64
     }
 
+    /// Below `end`, or 0.
+    pub(crate) fn below(&mut self, end: u32) -> u32 {
+        ((u64::from(end) * (self.next() >> 32)) >> 32) as u32
+    }
+
     /// Between two spans of time; `min` if it is not below `max`.
     pub(crate) fn span(&mut self, min: Duration, max: Duration) -> Duration {
         let width = micros(max).saturating_sub(micros(min));

@@ -19,6 +19,8 @@ pub struct History {
     ages: BTreeSet<(Time, MessageId)>,
     sum: Sum,
     bytes: usize,
+    /// How many messages have numbers that their authors did not sign.
+    claimed: usize,
     floor: Time,
 }
 
@@ -127,6 +129,16 @@ impl History {
         self.kept.get(id)
     }
 
+    /// All names, in no order.
+    pub(super) fn names(&self) -> impl Iterator<Item = &MessageId> {
+        self.kept.keys()
+    }
+
+    /// Whether the author has signed the number of each message.
+    pub(super) const fn is_proven(&self) -> bool {
+        self.claimed == 0
+    }
+
     pub(super) const fn shelves(&self) -> &BTreeMap<Author, Shelf> {
         &self.authors
     }
@@ -145,6 +157,7 @@ impl History {
         let born = born(&item, now);
         let Item { id, author, .. } = item;
         self.bytes = self.bytes.saturating_add(item.body.len());
+        self.claimed += usize::from(item.sequence.proven().is_none());
         self.sum.add(&id);
         self.ages.insert((born, id));
         let shelf = self.authors.entry(author).or_default();
@@ -173,6 +186,7 @@ impl History {
         let Kept { item, born, .. } = self.kept.remove(&id)?;
         self.floor = self.floor.max(born);
         self.bytes = self.bytes.saturating_sub(item.body.len());
+        self.claimed -= usize::from(item.sequence.proven().is_none());
         self.sum.subtract(&id);
         if let Some(shelf) = self.authors.get_mut(&item.author) {
             shelf.sum.subtract(&id);

@@ -21,13 +21,16 @@
 //! [`poll_timeout`](Swarm::poll_timeout) says. After each of them, [`poll`](Swarm::poll) until it returns `None`: it checks the
 //! messages that arrived, in one batch, and hands out what must happen. Time never goes back.
 
+mod catchup;
 mod config;
 mod frame;
 mod history;
 mod missing;
+mod order;
 mod seen;
 mod tree;
 
+pub use catchup::{COMPARISONS_MAX, KNOWN_ITEMS_MAX};
 pub use config::{Config, Order};
 pub use frame::{
     ANNOUNCE_MAX, BODY_MAX, FRAME_MAX, Fault, Frame, GRAFT_MAX, ITEMS_MAX, Reconcile, Sketch, Summary, Vector,
@@ -38,7 +41,9 @@ pub use missing::MISSING_PER_PEER;
 
 use crate::{Item, MessageId, PeerId, Refused, Rules, Time};
 use bytes::Bytes;
+use catchup::{Catchup, Context};
 use missing::Missing;
+use order::Lines;
 use rand::{SeedableRng, rngs::ChaCha8Rng};
 use seen::Seen;
 use std::collections::{HashSet, VecDeque};
@@ -57,6 +62,8 @@ pub struct Swarm<P> {
     missing: Missing<P>,
     history: History,
     seen: Seen,
+    catchup: Catchup<P>,
+    lines: Lines<P>,
     inbox: VecDeque<Arrived<P>>,
     inbox_bytes: usize,
     out: VecDeque<Output<P>>,
@@ -125,6 +132,8 @@ impl<P: PeerId> Swarm<P> {
             missing: Missing::default(),
             history: History::default(),
             seen: Seen::default(),
+            catchup: Catchup::default(),
+            lines: Lines::default(),
             inbox: VecDeque::new(),
             inbox_bytes: 0,
             out: VecDeque::new(),
@@ -133,14 +142,18 @@ impl<P: PeerId> Swarm<P> {
 
     /// A link to a peer that speaks this protocol stands.
     pub fn neighbour_up(&mut self, peer: P, now: Time) {
-        let _ = now;
-        self.tree.up(peer, &mut self.out);
+        if !self.tree.contains(&peer) {
+            self.tree.up(peer, &mut self.out);
+            let (catchup, mut cx) = self.catchup(now);
+            catchup.up(peer, &mut cx);
+        }
     }
 
     /// A neighbour is gone.
     pub fn neighbour_down(&mut self, peer: &P, now: Time) {
         let _ = now;
         self.missing.forget(peer);
+        self.catchup.down(peer);
         self.tree.down(peer, &mut self.out);
     }
 
@@ -151,7 +164,7 @@ impl<P: PeerId> Swarm<P> {
 
     /// A frame of a peer. Messages are queued; the next [`poll`](Self::poll) checks them.
     ///
-    /// A peer that is not a neighbour (yet: frames may overtake each other) may bring messages and ask for nothing.
+    /// A peer that is not a neighbour (yet: frames may overtake each other) may push messages and nothing else.
     pub fn handle(&mut self, from: P, frame: Frame, now: Time) {
         if let Err(fault) = frame.check() {
             return self.fault(from, fault, now);
@@ -162,11 +175,6 @@ impl<P: PeerId> Swarm<P> {
                 self.duplicate(&id, from, now);
             }
             Frame::Gossip { id, hops, body } => self.arrived(from, Some(id), hops, body),
-            Frame::Items(bodies) => {
-                for body in bodies {
-                    self.arrived(from, None, 0, body);
-                }
-            }
             _ if !self.tree.contains(&from) => {}
             Frame::IHave(names) => {
                 self.tree.has(&from, &names);
@@ -179,15 +187,23 @@ impl<P: PeerId> Swarm<P> {
             Frame::Graft(names) => {
                 self.tree.set_eager(&from);
                 for id in names {
-                    if let Some(kept) = self.history.kept(&id) {
-                        let hops = kept.hops.saturating_add(1);
-                        let body = kept.item.body.clone();
-                        self.out.push_back(Output::send(from, Frame::Gossip { id, hops, body }));
-                    }
+                    self.graft(from, id, now);
                 }
             }
             Frame::Prune => self.tree.set_lazy(&from),
-            Frame::Summary(_) | Frame::Vector(_) | Frame::Sketch(_) | Frame::Reconcile(_) | Frame::Want(_) => {}
+            Frame::Items(bodies) => {
+                if self.catchup.may_bring(&from, bodies.len(), now) {
+                    for body in bodies {
+                        self.arrived(from, None, 0, body);
+                    }
+                }
+            }
+            Frame::Summary(_) | Frame::Vector(_) | Frame::Sketch(_) | Frame::Reconcile(_) | Frame::Want(_) => {
+                let (catchup, mut cx) = self.catchup(now);
+                if let Err(fault) = catchup.handle(from, frame, &mut cx) {
+                    self.fault(from, fault, now);
+                }
+            }
             Frame::Unknown(_) => {}
         }
     }
@@ -204,14 +220,16 @@ impl<P: PeerId> Swarm<P> {
         self.tree
             .spread(payload, from, &found.announcers, &self.config, now, &mut self.out);
         if from.is_some() {
-            self.deliver(Delivery {
+            let delivery = Delivery {
                 item: item.clone(),
                 from,
                 hops: 0,
                 caught_up: false,
-            });
+            };
+            self.deliver(delivery, now);
         }
-        self.keep(item, 0, now + self.config.settle, now);
+        self.keep(item, 0, now);
+        self.evict(now);
         true
     }
 
@@ -238,6 +256,17 @@ impl<P: PeerId> Swarm<P> {
                 self.out.push_back(Output::send(peer, Frame::Graft(names)));
             }
         }
+        let (tree, out) = (&self.tree, &mut self.out);
+        let mut cx = Context {
+            history: &self.history,
+            config: &self.config,
+            rng: &mut self.rng,
+            out,
+            now,
+        };
+        self.catchup.timeout(|peer| tree.is_congested(peer), &mut cx);
+        self.lines
+            .timeout(now, |delivery| self.out.push_back(Output::Deliver(delivery)));
         self.evict(now);
     }
 
@@ -247,6 +276,8 @@ impl<P: PeerId> Swarm<P> {
         [
             self.tree.next_due(),
             self.missing.next_due(),
+            self.catchup.next_due(|peer| self.tree.is_congested(peer)),
+            self.lines.next_due(),
             self.history.next_eviction(self.config.history_age),
         ]
         .into_iter()
@@ -263,6 +294,18 @@ impl<P: PeerId> Swarm<P> {
     /// The neighbours that payloads are pushed to: the links that carry the tree.
     pub fn eager(&self) -> impl Iterator<Item = P> {
         self.tree.eager()
+    }
+
+    /// Whether payloads are pushed to this neighbour.
+    #[must_use]
+    pub fn is_eager(&self, peer: &P) -> bool {
+        self.tree.is_eager(peer)
+    }
+
+    /// Whether there is a tree: before the first message, payloads would go to everybody.
+    #[must_use]
+    pub const fn has_tree(&self) -> bool {
+        self.tree.is_grown()
     }
 
     fn knows(&self, id: &MessageId, now: Time) -> bool {
@@ -339,29 +382,68 @@ impl<P: PeerId> Swarm<P> {
             self.tree
                 .spread(payload, from, &found.announcers, &self.config, now, &mut self.out);
         }
-        self.deliver(Delivery {
+        let delivery = Delivery {
             item: item.clone(),
             from: Some(arrived.from),
             hops: arrived.hops,
             caught_up,
-        });
-        let settles = if caught_up { now } else { now + self.config.settle };
-        self.keep(item, arrived.hops, settles, now);
+        };
+        self.deliver(delivery, now);
+        if caught_up {
+            self.history.insert(item, arrived.hops, now, now);
+            let (catchup, mut cx) = self.catchup(now);
+            catchup.learned(&arrived.from, &mut cx);
+        } else {
+            self.keep(item, arrived.hops, now);
+        }
+        self.evict(now);
+    }
+
+    /// A neighbour asks for a message: at once, if it has not asked for too much.
+    fn graft(&mut self, from: P, id: MessageId, now: Time) {
+        let Some(kept) = self.history.kept(&id) else { return };
+        let hops = kept.hops.saturating_add(1);
+        let body = kept.item.body.clone();
+        let (catchup, cx) = self.catchup(now);
+        if catchup.may_serve(&from, body.len(), &cx) {
+            self.out.push_back(Output::send(from, Frame::Gossip { id, hops, body }));
+        } else {
+            catchup.serve(&from, [id], now);
+        }
+    }
+
+    /// Catch-up, and what it may see and use of the rest.
+    fn catchup(&mut self, now: Time) -> (&mut Catchup<P>, Context<'_, P>) {
+        let cx = Context {
+            history: &self.history,
+            config: &self.config,
+            rng: &mut self.rng,
+            out: &mut self.out,
+            now,
+        };
+        (&mut self.catchup, cx)
     }
 
     fn duplicate(&mut self, id: &MessageId, from: P, now: Time) {
         if let Some(late) = self.tree.duplicate(id, from, now, &mut self.out) {
-            self.missing.observe(late, &self.config);
+            self.missing.hurried(late, &self.config);
         }
     }
 
-    fn deliver(&mut self, delivery: Delivery<P>) {
-        self.out.push_back(Output::Deliver(delivery));
+    fn deliver(&mut self, delivery: Delivery<P>, now: Time) {
+        match self.config.order {
+            Order::Arrival => self.out.push_back(Output::Deliver(delivery)),
+            Order::PerAuthor => self.lines.push(delivery, self.config.order_timeout, now, |delivery| {
+                self.out.push_back(Output::Deliver(delivery));
+            }),
+        }
     }
 
-    fn keep(&mut self, item: Item, hops: u16, settles: Time, now: Time) {
-        self.history.insert(item, hops, settles, now);
-        self.evict(now);
+    /// Keeps a message that the tree brought or that was published here.
+    fn keep(&mut self, item: Item, hops: u16, now: Time) {
+        self.history.insert(item, hops, now + self.config.settle, now);
+        let (catchup, mut cx) = self.catchup(now);
+        catchup.grown(&mut cx);
     }
 
     fn evict(&mut self, now: Time) {

@@ -6,13 +6,13 @@ use tokio::time::Instant;
 
 /// The wall clock of the start, carried on by the monotonic clock: it never goes back.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Clock {
+pub(crate) struct Clock {
     wall: Time,
     start: Instant,
 }
 
 impl Clock {
-    pub(super) fn start() -> Self {
+    pub(crate) fn start() -> Self {
         // A clock before 1970 counts as 1970: numbers would be behind those of another run, and nothing else.
         let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Self {
@@ -21,11 +21,11 @@ impl Clock {
         }
     }
 
-    pub(super) fn now(&self) -> Time {
+    pub(crate) fn now(&self) -> Time {
         self.wall + self.start.elapsed()
     }
 
-    pub(super) fn instant(&self, time: Time) -> Instant {
+    pub(crate) fn instant(&self, time: Time) -> Instant {
         self.start + time.since(self.wall)
     }
 }

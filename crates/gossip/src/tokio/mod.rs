@@ -3,7 +3,7 @@
 //! A [`Gossip`] shares one [`Links`](crate::secure::Links) machine among the futures that
 //! [`create_peer_stream`](Gossip::create_peer_stream) returns, one per stream, and one small task that keeps the time.
 
-mod clock;
+pub(crate) mod clock;
 mod messages;
 mod shared;
 mod stream;

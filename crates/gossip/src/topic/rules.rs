@@ -25,18 +25,18 @@ pub struct TopicRules<R> {
 }
 
 impl<R> TopicRules<R> {
-    /// The rules of a topic for a node with this key. In a closed topic the certificate is what the node shows.
+    /// The rules of a topic, of which `members` tells, for a node with this key. In a closed topic the certificate is what the
+    /// node shows.
     ///
     /// # Errors
     /// [`Error::Certificate`] if the topic is closed, and the certificate is missing, somebody else's, or not good now.
     pub fn new(
         beneath: R,
-        topic: Topic,
+        members: Members,
         me: &PublicKey,
         certificate: Option<&Certificate>,
         now: Time,
     ) -> Result<Self, Error> {
-        let members = Members::new(topic);
         let pass = match certificate {
             _ if members.is_above(me.as_bytes()) => None,
             None => {
@@ -67,10 +67,16 @@ impl<R> TopicRules<R> {
         self.members.topic()
     }
 
+    /// What is put around own messages.
+    #[must_use]
+    pub const fn envelope(&self) -> Envelope {
+        Envelope(self.pass)
+    }
+
     /// An own message as it travels.
     #[must_use]
     pub fn wrap(&self, message: &[u8]) -> Bytes {
-        seal(self.pass.as_ref(), message)
+        self.envelope().wrap(message)
     }
 
     /// What the rules beneath understand, of a message as it travels; nothing of what is none.
@@ -130,6 +136,18 @@ impl<R: Rules<NodeId>> Rules<NodeId> for TopicRules<R> {
         // Whose key it is, the connection has proved.
         shown.is_some_and(|shown| self.members.is_certified(key, &shown))
             && self.members.stays_until(key, now).is_some()
+    }
+}
+
+/// What a node puts around its own messages in a topic.
+#[derive(Clone, Copy, Debug)]
+pub struct Envelope(Option<Short>);
+
+impl Envelope {
+    /// An own message as it travels.
+    #[must_use]
+    pub fn wrap(&self, message: &[u8]) -> Bytes {
+        seal(self.0.as_ref(), message)
     }
 }
 

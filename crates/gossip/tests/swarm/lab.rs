@@ -209,7 +209,7 @@ impl Lab {
             return false;
         }
         let latency = Duration::from_micros(self.rng.random_range(10_000..50_000));
-        self.latency.insert((a.min(b), a.max(b)), latency);
+        self.latency.entry((a.min(b), a.max(b))).or_insert(latency);
         self.act(a, |swarm, now| swarm.neighbour_up(b, now));
         self.act(b, |swarm, now| swarm.neighbour_up(a, now));
         true
@@ -341,6 +341,46 @@ impl Lab {
             }
         }
         self.now = end;
+    }
+
+    /// Links what does not hang together any more, as an overlay would.
+    pub(crate) fn bridge(&mut self) {
+        let living: Vec<u32> = (0..self.nodes.len() as u32)
+            .filter(|node| self.alive[*node as usize])
+            .collect();
+        while !self.is_connected() {
+            let (a, b) = (
+                living[self.rng.random_range(0..living.len())],
+                living[self.rng.random_range(0..living.len())],
+            );
+            if a != b {
+                self.connect(a, b);
+            }
+        }
+    }
+
+    /// Whether the living nodes hang together.
+    pub(crate) fn is_connected(&self) -> bool {
+        self.hangs_together_without(u32::MAX)
+    }
+
+    /// Whether they would without this one.
+    pub(crate) fn hangs_together_without(&self, node: u32) -> bool {
+        let mut links: HashMap<u32, Vec<u32>> = HashMap::new();
+        for (a, b) in self.links.iter().filter(|(a, b)| *a != node && *b != node) {
+            links.entry(*a).or_default().push(*b);
+            links.entry(*b).or_default().push(*a);
+        }
+        let living = (0..self.nodes.len() as u32).filter(|at| *at != node && self.alive[*at as usize]);
+        let living: Vec<u32> = living.collect();
+        let mut reached = BTreeSet::new();
+        let mut next: Vec<u32> = living.first().copied().into_iter().collect();
+        while let Some(node) = next.pop() {
+            if reached.insert(node) {
+                next.extend(links.get(&node).into_iter().flatten());
+            }
+        }
+        reached.len() == living.len()
     }
 
     /// Whether each living node has each of these messages: from its application's view, exactly once.

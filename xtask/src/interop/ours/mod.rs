@@ -4,12 +4,14 @@ mod api;
 mod caller;
 mod cuttable;
 mod echo;
+mod gossip;
 mod node;
 mod plugins;
 mod server;
 
 pub(super) use caller::{Dial, play};
 pub(super) use echo::{Ending, Heard, Refuse, dial_echo, serve_echo};
+pub(super) use gossip::Gossiper;
 pub(super) use node::node;
 pub(super) use server::{Cut, Server};
 

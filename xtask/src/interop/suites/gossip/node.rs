@@ -1,5 +1,6 @@
 //! One process that gossips, theirs or ours, and everything that it has said.
 
+use super::super::super::ours::Gossiper;
 use super::super::super::peers::Peer;
 use super::super::program::handfast;
 use super::super::{hex, identity};
@@ -29,10 +30,17 @@ pub(super) struct Node {
     pub(super) maker: Maker,
     /// Where it listens.
     pub(super) address: String,
-    pub(super) process: u32,
-    stdin: Mutex<ChildStdin>,
+    /// The number of the process, if it is one of its own.
+    pub(super) process: Option<u32>,
+    hands: Hands,
     said: watch::Receiver<Said>,
     _reading: JoinSet<()>,
+}
+
+/// How a node is told something.
+enum Hands {
+    Process(Mutex<ChildStdin>),
+    Library(Gossiper),
 }
 
 /// What a process has said so far.
@@ -40,11 +48,29 @@ pub(super) struct Node {
 struct Said {
     /// How often it heard each message: its author and its text.
     heard: HashMap<Heard, usize>,
+    /// How many connections have begun.
+    connected: usize,
     /// Answers to commands.
     answers: Vec<serde_json::Value>,
     lines: Vec<String>,
     /// Why nothing more will come.
     broken: Option<String>,
+}
+
+impl Said {
+    fn take(&mut self, line: String) {
+        if let Some(heard) = Heard::in_line(&line) {
+            *self.heard.entry(heard).or_default() += 1;
+        } else if let Ok(event) = serde_json::from_str::<serde_json::Value>(&line) {
+            match event.get("event").and_then(serde_json::Value::as_str) {
+                Some("line" | "settled") => self.answers.push(event),
+                Some("connected") => self.connected += 1,
+                Some("crash") => self.broken = Some(line.clone()),
+                _ => {}
+            }
+        }
+        self.lines.push(line);
+    }
 }
 
 /// A message, as it was heard.
@@ -72,6 +98,9 @@ impl Heard {
 impl Node {
     /// Starts a node that listens. Ours keeps its secret in the folder.
     pub(super) async fn start(maker: Maker, seed: &[u8; 32], interval: i32, folder: &Path) -> Result<Self> {
+        if maker == Maker::Ours && (interval < 0 || std::env::var_os("GOSSIP_LIBRARY").is_some()) {
+            return Self::library(seed, interval).await;
+        }
         let interval = interval.to_string();
         let mut peer = match maker {
             Maker::Theirs => Peer::script(
@@ -99,8 +128,8 @@ impl Node {
                 break address;
             }
         };
-        let process = peer.process().context("it has just ended")?;
-        let stdin = Mutex::new(peer.take_stdin()?);
+        let process = peer.process();
+        let hands = Hands::Process(Mutex::new(peer.take_stdin()?));
         let (tell, said) = watch::channel(Said::default());
         let mut reading = JoinSet::new();
         reading.spawn(read(peer, tell));
@@ -108,7 +137,27 @@ impl Node {
             maker,
             address,
             process,
-            stdin,
+            hands,
+            said,
+            _reading: reading,
+        })
+    }
+
+    /// A node of ours inside this program, since the other one makes its rounds by itself.
+    async fn library(seed: &[u8; 32], interval: i32) -> Result<Self> {
+        let (gossiper, address, mut lines) = Gossiper::start(identity(seed)?, u64::try_from(interval).ok()).await?;
+        let (tell, said) = watch::channel(Said::default());
+        let mut reading = JoinSet::new();
+        reading.spawn(async move {
+            while let Some(line) = lines.recv().await {
+                tell.send_modify(|said| said.take(line));
+            }
+        });
+        Ok(Self {
+            maker: Maker::Ours,
+            address,
+            process: None,
+            hands: Hands::Library(gossiper),
             said,
             _reading: reading,
         })
@@ -116,9 +165,14 @@ impl Node {
 
     /// Gives it a line.
     pub(super) async fn tell(&self, line: &str) -> Result<()> {
-        let mut stdin = self.stdin.lock().await;
-        let written = stdin.write_all(format!("{line}\n").as_bytes()).await;
-        written.with_context(|| format!("a node does not take lines any more{}", self.shown()))
+        match &self.hands {
+            Hands::Library(gossiper) => line.lines().try_for_each(|line| gossiper.tell(line)),
+            Hands::Process(stdin) => {
+                let mut stdin = stdin.lock().await;
+                let written = stdin.write_all(format!("{line}\n").as_bytes()).await;
+                written.with_context(|| format!("a node does not take lines any more{}", self.shown()))
+            }
+        }
     }
 
     /// Gives it a command, and waits for the answer.
@@ -141,6 +195,17 @@ impl Node {
             Some(why) if !all.iter().all(|one| said.heard.contains_key(one)) => bail!("{why}"),
             _ => Ok(()),
         }
+    }
+
+    /// Waits until so many connections have begun. Ours do not tell, but greet whoever they are connected to.
+    pub(super) async fn until_connected(&self, count: usize) -> Result<()> {
+        let mut said = self.said.clone();
+        let said = said.wait_for(|said| said.connected >= count || said.broken.is_some()).await?;
+        said.broken.as_ref().map_or(Ok(()), |why| bail!("{why}"))
+    }
+
+    pub(super) fn connected(&self) -> usize {
+        self.said.borrow().connected
     }
 
     /// How often it has heard each message.
@@ -182,18 +247,7 @@ async fn read(mut peer: Peer, tell: watch::Sender<Said>) {
     loop {
         let line = peer.line_at_last().await;
         tell.send_modify(|said| match line {
-            Ok(line) => {
-                if let Some(heard) = Heard::in_line(&line) {
-                    *said.heard.entry(heard).or_default() += 1;
-                } else if let Ok(event) = serde_json::from_str::<serde_json::Value>(&line) {
-                    match event.get("event").and_then(serde_json::Value::as_str) {
-                        Some("line" | "settled") => said.answers.push(event),
-                        Some("crash") => said.broken = Some(line.clone()),
-                        _ => {}
-                    }
-                }
-                said.lines.push(line);
-            }
+            Ok(line) => said.take(line),
             Err(error) => said.broken = Some(format!("{error:#}")),
         });
         if tell.borrow().broken.is_some() {

@@ -200,8 +200,17 @@ impl<'a> Stage<'a> {
     }
 
     async fn link(&mut self, one: usize, other: usize) -> Result<()> {
-        let addresses = (self.node(one)?.address.as_str(), self.node(other)?.address.as_str());
-        let wire = Wire::between((one, other), addresses).await?;
+        let ends = [self.node(one)?, self.node(other)?];
+        let before = ends.map(Node::connected);
+        let [first, second] = ends.map(|node| node.address.as_str());
+        let wire = Wire::between((one, other), (first, second)).await?;
+        // A round that comes before a node has accepted would be lost on the way.
+        for ((end, node), before) in ends.into_iter().enumerate().zip(before) {
+            match node.maker {
+                Maker::Theirs => node.until_connected(before + 1).await?,
+                Maker::Ours => wire.until_sent(end).await?,
+            }
+        }
         self.wires.push(wire);
         self.model.link(one, other);
         Ok(())
@@ -366,9 +375,9 @@ impl<'a> Stage<'a> {
 
     fn judge_memory(&self, node: usize, most: usize) -> Result<()> {
         let node = self.node(node)?;
-        let status = std::fs::read_to_string(format!("/proc/{}/status", node.process));
         // Only Linux tells.
-        let Ok(status) = status else { return Ok(()) };
+        let status = node.process.map(|process| std::fs::read_to_string(format!("/proc/{process}/status")));
+        let Some(Ok(status)) = status else { return Ok(()) };
         let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
         let resident = resident.and_then(|line| line.split_whitespace().next()?.parse::<usize>().ok());
         let mebibytes = resident.context("VmRSS")? / 1024;

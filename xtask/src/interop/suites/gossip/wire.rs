@@ -1,7 +1,6 @@
 //! A connection between two nodes that both only listen: bytes are passed on both ways and kept.
 
-use anyhow::{Context as _, Result};
-use std::sync::{Arc, Mutex, PoisonError};
+use anyhow::{Context as _, Result, ensure};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
@@ -12,38 +11,52 @@ use tokio::task::JoinSet;
 pub(super) struct Wire {
     /// The two nodes.
     pub(super) ends: (usize, usize),
-    kept: Arc<Mutex<[Vec<u8>; 2]>>,
-    ended: watch::Receiver<bool>,
+    passed: [watch::Receiver<Passed>; 2],
     _passing: JoinSet<()>,
+}
+
+/// What passed in one direction.
+#[derive(Debug, Default)]
+struct Passed {
+    bytes: Vec<u8>,
+    ended: bool,
 }
 
 impl Wire {
     /// Dials both.
     pub(super) async fn between(ends: (usize, usize), addresses: (&str, &str)) -> Result<Self> {
         let (one, other) = tokio::try_join!(dial(addresses.0), dial(addresses.1))?;
-        let kept = Arc::new(Mutex::default());
-        let (end, ended) = watch::channel(false);
         let (from_one, to_one) = one.into_split();
         let (from_other, to_other) = other.into_split();
         let mut passing = JoinSet::new();
-        passing.spawn(pass(from_one, to_other, 0, Arc::clone(&kept), end.clone()));
-        passing.spawn(pass(from_other, to_one, 1, Arc::clone(&kept), end));
+        let passed = [(from_one, to_other), (from_other, to_one)].map(|(from, to)| {
+            let (keep, passed) = watch::channel(Passed::default());
+            passing.spawn(pass(from, to, keep));
+            passed
+        });
         Ok(Self {
             ends,
-            kept,
-            ended,
+            passed,
             _passing: passing,
         })
     }
 
     /// What each end has sent: first the bytes of the first.
     pub(super) fn sent(&self) -> [Vec<u8>; 2] {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.passed.each_ref().map(|passed| passed.borrow().bytes.clone())
+    }
+
+    /// Waits until one end has sent something.
+    pub(super) async fn until_sent(&self, end: usize) -> Result<()> {
+        let mut passed = self.passed.get(end).context("there are two ends")?.clone();
+        let passed = passed.wait_for(|passed| !passed.bytes.is_empty() || passed.ended).await?;
+        ensure!(!passed.ended, "a node hung up at once");
+        Ok(())
     }
 
     /// Whether one of the ends hung up.
     pub(super) fn has_ended(&self) -> bool {
-        *self.ended.borrow()
+        self.passed.iter().any(|passed| passed.borrow().ended)
     }
 }
 
@@ -54,23 +67,15 @@ async fn dial(address: &str) -> Result<TcpStream> {
     Ok(stream)
 }
 
-async fn pass(
-    mut from: OwnedReadHalf,
-    mut to: OwnedWriteHalf,
-    direction: usize,
-    kept: Arc<Mutex<[Vec<u8>; 2]>>,
-    ended: watch::Sender<bool>,
-) {
+async fn pass(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, keep: watch::Sender<Passed>) {
     let mut buffer = vec![0; 1 << 16];
     // An end that hangs up, however it does it, is told to the other.
     while let Ok(length @ 1..) = from.read(&mut buffer).await {
         let Some(piece) = buffer.get(..length) else { break };
-        if let Some(kept) = kept.lock().unwrap_or_else(PoisonError::into_inner).get_mut(direction) {
-            kept.extend_from_slice(piece);
-        }
+        keep.send_modify(|passed| passed.bytes.extend_from_slice(piece));
         if to.write_all(piece).await.is_err() {
             break;
         }
     }
-    ended.send_replace(true);
+    keep.send_modify(|passed| passed.ended = true);
 }

@@ -1,0 +1,131 @@
+//! Delivery in the order of each author's numbers.
+
+use super::Delivery;
+use crate::{Author, MessageId, Time};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+/// The most messages that are held back. Beyond that the one that waits longest is delivered: an author who leaves gaps on
+/// purpose fills no memory and stops nobody.
+const HELD_MAX: usize = 4096;
+/// For how many authors the last number is remembered. A forgotten author's next message is delivered as its first.
+const AUTHORS_MAX: usize = 1 << 16;
+
+/// Numbers that are multiples of this come from the clock: sessions begin with them, see
+/// [`Sequence`](crate::Sequence). So does one of secure-gossip, with 0.
+const SESSION: u64 = 1024;
+
+/// Holds back what came before its predecessor.
+#[derive(Debug)]
+pub(super) struct Lines<P> {
+    lines: BTreeMap<Author, Line<P>>,
+    /// Everybody that is held back, by when its patience ends.
+    due: BTreeSet<(Time, Author, u64, MessageId)>,
+}
+
+#[derive(Debug)]
+struct Line<P> {
+    /// The highest number that was delivered, if any.
+    last: Option<u64>,
+    held: BTreeMap<(u64, MessageId), (Time, Delivery<P>)>,
+}
+
+impl<P> Default for Lines<P> {
+    fn default() -> Self {
+        Self {
+            lines: BTreeMap::new(),
+            due: BTreeSet::new(),
+        }
+    }
+}
+
+impl<P> Lines<P> {
+    /// Takes a message in and hands out what may be delivered now.
+    ///
+    /// What comes first from an author need not be the author's first: it waits as if something were missing, unless its
+    /// number is one that a session begins with. One whose number was passed already is late, not lost, and is delivered.
+    pub(super) fn push(
+        &mut self,
+        delivery: Delivery<P>,
+        patience: Duration,
+        now: Time,
+        mut deliver: impl FnMut(Delivery<P>),
+    ) {
+        let author = delivery.item.author;
+        let number = delivery.item.sequence.number();
+        let id = delivery.item.id;
+        if !self.lines.contains_key(&author) && self.lines.len() >= AUTHORS_MAX {
+            self.forget_one();
+        }
+        let line = self.lines.entry(author).or_insert_with(|| Line {
+            last: number.is_multiple_of(SESSION).then_some(number),
+            held: BTreeMap::new(),
+        });
+        if line.last.is_none_or(|last| number > last.saturating_add(1)) {
+            let due = now + patience;
+            line.held.insert((number, id), (due, delivery));
+            self.due.insert((due, author, number, id));
+            if self.due.len() > HELD_MAX {
+                self.release_first(&mut deliver);
+            }
+            return;
+        }
+        line.last = line.last.max(Some(number));
+        deliver(delivery);
+        self.advance(author, &mut deliver);
+    }
+
+    /// Hands out what has waited long enough.
+    pub(super) fn timeout(&mut self, now: Time, mut deliver: impl FnMut(Delivery<P>)) {
+        while self.due.first().is_some_and(|(due, ..)| *due <= now) {
+            self.release_first(&mut deliver);
+        }
+    }
+
+    pub(super) fn next_due(&self) -> Option<Time> {
+        self.due.first().map(|(due, ..)| *due)
+    }
+
+    /// Gives up waiting for what precedes the message that has waited longest, and hands out all of its author's up to it.
+    fn release_first(&mut self, deliver: &mut impl FnMut(Delivery<P>)) {
+        let Some(&(_, author, number, _)) = self.due.first() else {
+            return;
+        };
+        let Some(line) = self.lines.get_mut(&author) else {
+            return;
+        };
+        while let Some(entry) = line.held.first_entry()
+            && entry.key().0 <= number
+        {
+            let ((number, id), (due, delivery)) = entry.remove_entry();
+            self.due.remove(&(due, author, number, id));
+            line.last = line.last.max(Some(number));
+            deliver(delivery);
+        }
+        self.advance(author, deliver);
+    }
+
+    /// Hands out what follows without a gap.
+    fn advance(&mut self, author: Author, deliver: &mut impl FnMut(Delivery<P>)) {
+        let Some(line) = self.lines.get_mut(&author) else {
+            return;
+        };
+        while let Some(entry) = line.held.first_entry()
+            && line.last.is_some_and(|last| entry.key().0 <= last.saturating_add(1))
+        {
+            let ((number, id), (due, delivery)) = entry.remove_entry();
+            self.due.remove(&(due, author, number, id));
+            line.last = line.last.max(Some(number));
+            deliver(delivery);
+        }
+    }
+
+    fn forget_one(&mut self) {
+        let idle = self.lines.iter().find(|(_, line)| line.held.is_empty());
+        if let Some(author) = idle.map(|(author, _)| *author) {
+            self.lines.remove(&author);
+        }
+    }
+}
