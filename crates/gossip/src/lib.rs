@@ -1,5 +1,8 @@
 #![doc = include_str!("../README.md")]
 
+#[cfg(feature = "_check")]
+#[doc(hidden)]
+pub mod check;
 #[cfg(feature = "tokio")]
 pub mod discovery;
 mod error;
