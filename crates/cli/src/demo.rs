@@ -271,15 +271,23 @@ async fn gossip(alice: &KeyPair, bob: &KeyPair) -> Result<()> {
     at_alice.publish(json!({ "text": "the beans are up" }))?;
     join(&at_bob, &at_carol);
     let (message, info) = heard_by_carol.next().await.context("carol heard nothing")?;
-    ensure!(info.public.as_bytes() == alice.public().as_bytes(), "carol heard somebody else");
-    proved(format!("carol hears {message}, signed by alice, although bob brings it and carol came later"));
+    ensure!(
+        info.public.as_bytes() == alice.public().as_bytes(),
+        "carol heard somebody else"
+    );
+    proved(format!(
+        "carol hears {message}, signed by alice, although bob brings it and carol came later"
+    ));
     at_carol.publish(json!({ "text": "here too" }))?;
     let (message, _) = heard_by_alice.next().await.context("alice heard nothing")?;
     proved(format!("alice hears {message} from carol, and each of it once"));
 
     let signed = secure::Message::sign(alice, &handfast_json::parse(r#"{"text":"yes"}"#)?, 1)?;
     let meddled = String::from_utf8(signed.line().to_vec())?.replace("yes", "no!");
-    ensure!(secure::Message::parse(meddled.as_bytes()).is_err(), "bob put words into alice's mouth");
+    ensure!(
+        secure::Message::parse(meddled.as_bytes()).is_err(),
+        "bob put words into alice's mouth"
+    );
     proved("a word changed on the way: nobody takes it for alice's, and nobody passes it on");
     tokio::join!(at_alice.stop(), at_bob.stop(), at_carol.stop());
     Ok(())
