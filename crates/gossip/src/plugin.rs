@@ -52,13 +52,13 @@ pub use handle::{Event, Events, GossipHandle, Heard, Join, Joined, contact};
 use crate::{Error, NodeId, Rate, discovery::Discovery, overlay};
 use async_trait::async_trait;
 use driver::Input;
+use futures_util::StreamExt;
 use handfast_keys::KeyPair;
 use handfast_mux::{
     RemoteError,
     tokio::{Context, Incoming, Items, Router},
 };
 use handfast_stack::{NodeHandle, Permissions, Plugin, PluginConfig};
-use futures_util::StreamExt;
 use outbox::Outbox;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -181,14 +181,20 @@ impl Plugin for GossipPlugin {
     async fn init(&self, node: &NodeHandle, config: &PluginConfig) -> Result<Router, handfast_stack::Error> {
         let failed = |error: Error| handfast_stack::Error::plugin(error);
         if node.id() != self.keys.public() {
-            return Err(failed(Error::Caller("the plugin was made for another identity than the node's")));
+            return Err(failed(Error::Caller(
+                "the plugin was made for another identity than the node's",
+            )));
         }
         self.config.overlay.check().map_err(failed)?;
         let section: Section = config.section()?;
         let mut seed = [0; 32];
         handfast_keys::random(&mut seed).map_err(|error| failed(error.into()))?;
         let commands = self.commands.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let commands = commands.ok_or_else(|| failed(Error::Caller("a gossip plugin serves one node; make another one for each")))?;
+        let commands = commands.ok_or_else(|| {
+            failed(Error::Caller(
+                "a gossip plugin serves one node; make another one for each",
+            ))
+        })?;
 
         let (inbox, inputs) = mpsc::channel(driver::INBOX);
         let parts = driver::Parts {

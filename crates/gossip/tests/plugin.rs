@@ -322,7 +322,8 @@ async fn whoever_sends_nonsense_is_cut_off_and_others_go_on() {
     let topic = Topic::open("garden");
     let (anna, at_anna) = start(1).await;
     let mut events = at_anna.join(topic.clone(), Join::default()).await.unwrap();
-    for nonsense in [vec![0], vec![0, 0xff], vec![1], vec![1; 137]] {
+    let forged = [&[1], &topic.id().as_bytes()[..], &[7; 104]].concat();
+    for nonsense in [vec![0], vec![0, 0xff], vec![1], forged] {
         let mut stranger = Stranger::meets(&anna, 9).await;
         stranger.send_bytes(nonsense).await;
         while stranger.hears().await.is_some() {}
@@ -388,20 +389,19 @@ async fn a_peer_without_the_plugin_is_left_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn peers_that_are_connected_for_other_reasons_are_found_unless_discreetly() {
-    let (open, discreet) = (Topic::open("garden"), Topic::open("secret garden"));
+async fn peers_that_are_connected_for_other_reasons_are_asked_unless_discreetly() {
+    let (open, hidden) = (Topic::open("garden"), Topic::open("hidden garden"));
     let ((anna, at_anna), (ben, at_ben)) = (start(1).await, start(2).await);
+    for gossip in [&at_anna, &at_ben] {
+        gossip.join(hidden.clone(), Join::default().discreet()).await.unwrap();
+    }
     at_ben.join(open.clone(), Join::default()).await.unwrap();
-    at_ben.join(discreet.clone(), Join::default()).await.unwrap();
-    at_anna.join(discreet.clone(), Join::default().discreet()).await.unwrap();
-    let mut events = at_anna.join(open.clone(), Join::default().discreet()).await.unwrap();
-    drop(at_anna.leave(open.id()).await);
+    let mut events = at_anna.join(open.clone(), Join::default()).await.unwrap();
     anna.connect(address(&ben)).await.unwrap();
-    let found = at_anna.join(open.clone(), Join::default()).await;
-    events = { drop(events); found.unwrap() };
     up(&mut events, id(2)).await;
-    // Ben has been asking for both.
-    let _ = at_anna.neighbours(discreet.id()).await.unwrap();
+    say(&at_ben, &open, "kia ora").await;
+    assert_eq!(text(&heard(&mut events).await), "kia ora");
+    assert_eq!(at_anna.neighbours(hidden.id()).await.unwrap(), []);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,6 +1,9 @@
 //! JSON exactly as V8 reads and prints it.
 
 mod array;
+#[cfg(feature = "_check")]
+#[doc(hidden)]
+pub mod check;
 mod document;
 mod error;
 mod escape;

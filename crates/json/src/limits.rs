@@ -21,8 +21,9 @@ thread_local! {
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Bytes of the text. A text of `n` bytes takes at most `6 n` more while it is read and `40 n` as a [`Value`], so
-    /// this is what stops a peer from filling the memory. 64 MiB unless told otherwise; never more than 4 GiB.
+    /// Bytes of the text. A text of `n` bytes takes up to `14 n` more while it is read and up to `40 n` as a [`Value`]
+    /// (a list of numbers of one digit; most texts take a tenth of that), so this is what stops a peer from filling the
+    /// memory. 64 MiB unless told otherwise; never more than 4 GiB.
     pub bytes: usize,
     /// Levels of arrays and objects; a number or a text alone has none. 512 unless told otherwise.
     ///

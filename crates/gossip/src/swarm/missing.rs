@@ -83,6 +83,13 @@ impl Patience {
         self.longest = Some(fades.max(late));
     }
 
+    /// Somebody was asked for a payload that came on its own as well, this late. That tells less: whoever sent it may have
+    /// had to ask, too.
+    fn hurried(&mut self, late: Duration, config: &Config) {
+        let longest = self.longest.unwrap_or(config.graft_delay * 2 / 3);
+        self.longest = Some(longest.max(late.min(longest.saturating_mul(5) / 4)));
+    }
+
     /// Half as long again as the longest observed.
     fn wait(&self, config: &Config) -> Duration {
         self.longest.map_or(config.graft_delay, |longest| {
@@ -140,6 +147,11 @@ impl<P: PeerId> Missing<P> {
     /// The tree brought a payload this long after its first announcement.
     pub(super) fn observe(&mut self, late: Duration, config: &Config) {
         self.patience.observe(late, config);
+    }
+
+    /// Somebody was asked for a payload that the tree brought as well, this long after its first announcement.
+    pub(super) fn hurried(&mut self, late: Duration, config: &Config) {
+        self.patience.hurried(late, config);
     }
 
     /// What to ask whom, now. Each neighbour is asked for [`GRAFT_MAX`] messages at most; the rest waits

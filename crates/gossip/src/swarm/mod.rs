@@ -426,7 +426,7 @@ impl<P: PeerId> Swarm<P> {
 
     fn duplicate(&mut self, id: &MessageId, from: P, now: Time) {
         if let Some(late) = self.tree.duplicate(id, from, now, &mut self.out) {
-            self.missing.observe(late, &self.config);
+            self.missing.hurried(late, &self.config);
         }
     }
 

@@ -29,6 +29,8 @@ pub(super) struct Tree<P> {
     parent: Option<P>,
     /// Whether a message has flooded these links: from then on there is a tree, and a new link is spare.
     grown: bool,
+    /// How many messages in a row came only because they were asked for.
+    starved: u8,
     /// When announcements go out.
     due: Option<Time>,
     recent: HashMap<MessageId, Came<P>>,
@@ -60,6 +62,7 @@ impl<P> Default for Tree<P> {
             neighbours: BTreeMap::new(),
             parent: None,
             grown: false,
+            starved: 0,
             due: None,
             recent: HashMap::new(),
             recent_order: VecDeque::new(),
@@ -266,8 +269,10 @@ impl<P: PeerId> Tree<P> {
         self.remember(id, came);
         let from = from.filter(|from| self.contains(from))?;
         if asked {
+            self.starved = self.starved.saturating_add(1);
             return None;
         }
+        self.starved = 0;
         self.parent = Some(from);
         self.set_eager(&from);
         let mut faster = None;
@@ -296,13 +301,15 @@ impl<P: PeerId> Tree<P> {
     ///
     /// The link of the second payload is one too many and is pruned. But if the first came only because it was asked for,
     /// the second is the tree's, merely later than was waited for, and the link to whoever was asked goes back to what it
-    /// was. The tree is not rebuilt out of impatience.
+    /// was. The tree is not rebuilt out of impatience, unless message after message must be asked for: then the second
+    /// payload comes from somebody who had to ask as well.
     pub(super) fn duplicate(&mut self, id: &MessageId, from: P, now: Time, out: &mut Outputs<P>) -> Option<Duration> {
         let came = self.recent.get_mut(id)?;
         if came.from == Some(from) || !self.neighbours.contains_key(&from) {
             return None;
         }
-        let impatient = came.asked.take_if(|(_, asked)| !asked.contains(&from));
+        let once = self.starved <= 1;
+        let impatient = came.asked.take_if(|(_, asked)| once && !asked.contains(&from));
         let (late, pruned) = match (impatient, came.from) {
             (Some((since, _)), Some(asked)) => {
                 came.from = Some(from);

@@ -343,6 +343,22 @@ impl Lab {
         self.now = end;
     }
 
+    /// Links what does not hang together any more, as an overlay would.
+    pub(crate) fn bridge(&mut self) {
+        let living: Vec<u32> = (0..self.nodes.len() as u32)
+            .filter(|node| self.alive[*node as usize])
+            .collect();
+        while !self.is_connected() {
+            let (a, b) = (
+                living[self.rng.random_range(0..living.len())],
+                living[self.rng.random_range(0..living.len())],
+            );
+            if a != b {
+                self.connect(a, b);
+            }
+        }
+    }
+
     /// Whether the living nodes hang together.
     pub(crate) fn is_connected(&self) -> bool {
         self.hangs_together_without(u32::MAX)

@@ -2,6 +2,7 @@
 
 use crate::lab::{Lab, author_number, ms};
 use handfast_gossip::swarm::Config;
+use rand::RngExt;
 use std::time::Duration;
 
 /// One sender's rounds: (relative redundancy, last hop, time to everybody) of each.
@@ -55,4 +56,105 @@ fn several_senders_share_the_tree() {
     let rounds = rounds(&mut lab, &[3, 77, 150, 222], 40);
     println!("{rounds:?}");
     assert!(mean(&rounds[8..]) <= 0.05);
+}
+
+#[test]
+fn a_mended_tree_is_a_tree_again() {
+    let mut lab = Lab::graph(400, 6, &Config::default(), 3);
+    let first = rounds(&mut lab, &[0], 3);
+    // Half of all vanish at once, in the middle of a message; those that still hang together hear it all.
+    let mut items = vec![lab.say(0)];
+    lab.run(ms(40));
+    let mut killed = 0;
+    while killed < 200 {
+        let victim = lab.rng.random_range(1..400);
+        if lab.alive[victim as usize] {
+            lab.alive[victim as usize] = false;
+            killed += 1;
+        }
+    }
+    let victims: Vec<u32> = (0..400).filter(|node| !lab.alive[*node as usize]).collect();
+    for victim in victims {
+        lab.kill(victim);
+    }
+    lab.bridge();
+    let begin = lab.now;
+    for _ in 0..20 {
+        items.push(lab.say(0));
+        lab.run(ms(100));
+    }
+    lab.run(ms(4000));
+    assert_eq!(lab.missing(&items, author_number), []);
+    // When each message was everywhere, after it was said.
+    let late: Vec<u128> = items
+        .iter()
+        .map(|item| {
+            let last = lab
+                .heard
+                .iter()
+                .flatten()
+                .filter(|(_, delivery)| delivery.item.id == item.id);
+            let last = last.map(|(at, _)| *at).max().unwrap_or(begin);
+            last.since(begin).as_millis()
+        })
+        .collect();
+    println!("before {first:?}\neverywhere after {late:?} ms, said every 100 ms");
+    assert!(late.iter().enumerate().all(|(i, late)| *late <= i as u128 * 100 + 3000));
+    let after = rounds(&mut lab, &[0], 10);
+    println!("after {after:?}");
+    assert!(mean(&after) <= 0.1 && mean(&after[3..]) <= 0.05, "{after:?}");
+}
+
+#[test]
+fn links_that_change_cost_few_payloads() {
+    let mut lab = Lab::graph(200, 5, &Config::default(), 9);
+    rounds(&mut lab, &[0], 2);
+    let mut redundancy = Vec::new();
+    for _ in 0..50 {
+        // One link in a hundred is replaced for each message.
+        for _ in 0..5 {
+            let (a, b) = (lab.rng.random_range(0..200), lab.rng.random_range(0..200));
+            if a != b {
+                lab.connect(a, b);
+            }
+            let links: Vec<_> = lab.links.iter().copied().collect();
+            let (a, b) = links[lab.rng.random_range(0..links.len())];
+            lab.disconnect(a, b);
+            lab.bridge();
+        }
+        redundancy.push(rounds(&mut lab, &[0], 1)[0]);
+    }
+    println!("mean {} {redundancy:?}", mean(&redundancy));
+    assert!(mean(&redundancy) <= 0.05);
+}
+
+#[test]
+fn a_path_that_becomes_much_faster_is_taken() {
+    // A ring: the message meets itself on the far side. Then one way round becomes slow.
+    let mut lab = Lab::new(10, &Config::default(), 1);
+    for node in 0..10 {
+        lab.set_latency(node, (node + 1) % 10, ms(20));
+        lab.connect(node, (node + 1) % 10);
+    }
+    rounds(&mut lab, &[0], 3);
+    lab.set_latency(0, 1, ms(400));
+    let rounds = rounds(&mut lab, &[0], 10);
+    println!("{rounds:?}");
+    let (.., at) = rounds[9];
+    assert!(at <= ms(200), "{rounds:?}");
+    assert!(mean(&rounds[5..]) <= 0.01);
+}
+
+/// `cargo test --release -p handfast-gossip --test swarm ten_thousand -- --ignored --nocapture`
+#[test]
+#[ignore = "takes a minute without optimisation"]
+fn ten_thousand_nodes() {
+    let mut lab = Lab::graph(10_000, 5, &Config::default(), 1);
+    let rounds = rounds(&mut lab, &[3], 10);
+    println!("{rounds:?}\n{:?}", lab.counts);
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    println!(
+        "{:?}",
+        status.lines().filter(|line| line.starts_with("Vm")).collect::<Vec<_>>()
+    );
 }

@@ -236,7 +236,9 @@ fn listening(line: &str) -> Option<String> {
         return Some(address.trim().to_owned());
     }
     let event: serde_json::Value = serde_json::from_str(line).ok()?;
-    let address = event.get("address").filter(|_| event.get("event").is_some_and(|event| event == "listening"));
+    let address = event
+        .get("address")
+        .filter(|_| event.get("event").is_some_and(|event| event == "listening"));
     Some(address?.as_str()?.to_owned())
 }
 
