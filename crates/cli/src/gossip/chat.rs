@@ -57,7 +57,12 @@ pub(super) async fn run(home: &Home, options: args::Chat) -> Result<(), Failure>
     let connections = configured.global.connections.get_or_insert_default();
     connections.outgoing = settings.outgoing();
     connections.incoming = match options.listen.as_slice() {
-        [] => Listen::incoming(&[ANYWHERE_HERE.parse().map_err(|error: String| Failure::local(anyhow!(error)))?], "shs"),
+        [] => Listen::incoming(
+            &[ANYWHERE_HERE
+                .parse()
+                .map_err(|error: String| Failure::local(anyhow!(error)))?],
+            "shs",
+        ),
         places => Listen::incoming(places, "shs"),
     };
     let node = node.start(configured).await.map_err(Failure::usage)?;
@@ -120,7 +125,11 @@ struct Chat {
 impl Chat {
     async fn run(&self, node: &Node, how: Join, topic: &str, stop: &mut Stop) -> Result<(), Failure> {
         let join = join_address(node);
-        let events = self.gossip.join(self.topic.clone(), how).await.map_err(Failure::usage)?;
+        let events = self
+            .gossip
+            .join(self.topic.clone(), how)
+            .await
+            .map_err(Failure::usage)?;
         let room = Room::new(self.me, &self.name);
         let (tell, happenings) = mpsc::channel(HAPPENINGS);
         let (say, said) = mpsc::channel(SAID);
@@ -130,7 +139,10 @@ impl Chat {
         if std::io::stdin().is_terminal() && std::io::stdout().is_terminal() {
             let about = screen::About {
                 topic: topic.to_owned(),
-                join: join.map_or_else(|| "nobody can: this node does not listen".into(), |address| address.to_string()),
+                join: join.map_or_else(
+                    || "nobody can: this node does not listen".into(),
+                    |address| address.to_string(),
+                ),
             };
             screen::run(about, room, happenings, say, stop).await?;
         } else {
