@@ -109,6 +109,35 @@ fn forged_messages_cost_the_link_and_unwelcome_ones_do_not() {
 }
 
 #[test]
+fn a_refused_message_does_not_burn_the_name_of_another() {
+    let mut lab = besieged(&Config::default());
+    let real = item(1);
+    let mut body = item(2).body.to_vec();
+    body[4] = b'u';
+    lab.inject(
+        1,
+        0,
+        Frame::Gossip {
+            id: real.id,
+            hops: 1,
+            body: body.into(),
+        },
+    );
+    lab.inject(2, 0, gossip(&real, 1));
+    assert_eq!(lab.heard[0].len(), 1);
+}
+
+#[test]
+fn old_messages_sent_again_use_up_nothing_of_their_authors() {
+    let mut lab = besieged(&Config::default());
+    for _ in 0..20 {
+        lab.inject(1, 0, Frame::Items(vec![item(1).body, item(2).body]));
+    }
+    assert_eq!(lab.rules[0].read, 40);
+    assert_eq!(lab.rules[0].accepted, 2);
+}
+
+#[test]
 fn announcements_of_what_does_not_exist_fill_one_peers_share() {
     let mut lab = besieged(&Config::default());
     for _ in 0..100 {
