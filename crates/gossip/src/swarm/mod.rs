@@ -460,7 +460,7 @@ impl<P: PeerId> Swarm<P> {
 
     fn evict(&mut self, now: Time) {
         while let Some(evicted) = self.history.evict(&self.config, now) {
-            self.seen.evicted(evicted, self.config.memory);
+            self.seen.evicted(evicted, &self.config, now);
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Memory of names beyond the history: what was evicted or refused is not taken again.
 
-use super::history::Evicted;
+use super::{config::Config, history::Evicted};
 use crate::{Author, Item, MessageId, Sequence, Time};
 use std::{
     collections::{BTreeMap, HashMap, VecDeque},
@@ -47,23 +47,24 @@ impl Seen {
         let Sequence::Proven(number) = item.sequence else {
             return false;
         };
-        now.since(super::history::born(item, now)) > age
+        is_too_old(item, age, now)
             || self
                 .horizons
                 .get(&item.author)
                 .is_some_and(|horizon| number <= *horizon)
     }
 
-    pub(super) fn evicted(&mut self, Evicted { item, aged }: Evicted, capacity: usize) {
+    pub(super) fn evicted(&mut self, Evicted { item, aged }: Evicted, config: &Config, now: Time) {
         let proven = item.sequence.proven();
-        if aged && proven.is_some() {
+        // A number from the future aged from its arrival on, and does not yet say by itself that it is too old.
+        if aged && proven.is_some() && is_too_old(&item, config.history_age, now) {
             return;
         }
         let line = proven.map(|number| (item.author, number));
         if self.evicted.insert(item.id, line).is_none() {
             self.order.push_back(item.id);
         }
-        while self.order.len() > capacity {
+        while self.order.len() > config.memory {
             let Some(id) = self.order.pop_front() else { break };
             if let Some((author, number)) = self.evicted.remove(&id).flatten() {
                 if self.horizons.len() >= HORIZONS_MAX && !self.horizons.contains_key(&author) {
@@ -93,4 +94,9 @@ fn hash(body: &[u8]) -> [u8; 32] {
     let mut bytes = [0; 32];
     bytes.copy_from_slice(ring::digest::digest(&ring::digest::SHA256, body).as_ref());
     bytes
+}
+
+/// Whether the proven number of a message says that it is older than what is kept.
+fn is_too_old(item: &Item, age: Duration, now: Time) -> bool {
+    now.since(super::history::born(item, now)) > age
 }
