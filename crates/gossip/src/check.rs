@@ -9,4 +9,5 @@
 
 mod swarm;
 
+pub use crate::secure::check::{line, links};
 pub use swarm::{swarm_frame, swarm_hostile, swarm_pair};

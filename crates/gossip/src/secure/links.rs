@@ -251,12 +251,11 @@ impl Links {
         for (link, read) in links.into_iter().zip(self.rules.reader().check(batch)) {
             match read {
                 Ok(item) if self.numbers.withholds(&item.id) => self.better_number(item, link, now),
-                Ok(item) => match self.rules.count(item, now) {
-                    Ok(item) => {
-                        let id = item.id;
-                        if !self.swarm.publish(item, Some(link), now) {
-                            self.rounds.holds(&id, link);
-                        }
+                // What is not new costs its author nothing, whoever sends it again.
+                Ok(item) if !self.swarm.wants(&item, now) => self.rounds.holds(&item.id, link),
+                Ok(item) => match self.rules.count(item.author, now) {
+                    Ok(()) => {
+                        self.swarm.publish(item, Some(link), now);
                     }
                     Err(_) => tracing::debug!(?link, "a message was dropped: its author sends too many"),
                 },
@@ -302,23 +301,20 @@ impl Links {
     /// As [`Message::sign`].
     pub fn publish(&mut self, content: &Value, now: Time) -> Result<MessageId, Error> {
         let number = Sequence::following(self.last, now);
-        let message = if self.config.negotiate {
-            Message::sign(&self.keys, content, number)?
-        } else {
-            Message::sign_without_proof(&self.keys, content, number)?
-        };
+        let message = Message::sign(&self.keys, content, number)?;
         self.last = Some(number);
         Ok(self.spread(message, now))
     }
 
-    /// Publishes a message that was signed elsewhere, such as one with a number of the caller's choice. It is not delivered
-    /// here.
+    /// Publishes a message that was signed elsewhere, such as one with a number of the caller's choice, which is taken for
+    /// true. It is not delivered here.
     pub fn spread(&mut self, message: Message, now: Time) -> MessageId {
         let item = message.into_item();
         let id = item.id;
         if self.swarm.publish(item.clone(), None, now) {
             self.remember_own(&item);
-            self.pass_on(item, None, now);
+            self.numbers.trust(&item);
+            self.wait_for_round(item, None, now);
         }
         id
     }
