@@ -52,13 +52,13 @@ pub use handle::{Event, Events, GossipHandle, Heard, Join, Joined, contact};
 use crate::{Error, NodeId, Rate, discovery::Discovery, overlay};
 use async_trait::async_trait;
 use driver::Input;
+use futures_util::StreamExt;
 use handfast_keys::KeyPair;
 use handfast_mux::{
     RemoteError,
     tokio::{Context, Incoming, Items, Router},
 };
 use handfast_stack::{NodeHandle, Permissions, Plugin, PluginConfig};
-use futures_util::StreamExt;
 use outbox::Outbox;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -109,6 +109,14 @@ struct Section {
     topics: Vec<String>,
     /// Whom to ask first.
     contacts: Vec<handfast_multiserver::Address>,
+}
+
+/// The section `gossip` of the configuration with every default: `topics`, a list of open topics to join at the start, and
+/// `contacts`, addresses with keys of whom to ask first. For programs that explain their configuration before there is an
+/// identity.
+#[must_use]
+pub fn default_config() -> serde_json::Value {
+    json!(Section::default())
 }
 
 /// The plugin `gossip`. It serves one node, whose identity signs what is published.
@@ -175,20 +183,26 @@ impl Plugin for GossipPlugin {
     }
 
     fn default_config(&self) -> serde_json::Value {
-        json!(Section::default())
+        default_config()
     }
 
     async fn init(&self, node: &NodeHandle, config: &PluginConfig) -> Result<Router, handfast_stack::Error> {
         let failed = |error: Error| handfast_stack::Error::plugin(error);
         if node.id() != self.keys.public() {
-            return Err(failed(Error::Caller("the plugin was made for another identity than the node's")));
+            return Err(failed(Error::Caller(
+                "the plugin was made for another identity than the node's",
+            )));
         }
         self.config.overlay.check().map_err(failed)?;
         let section: Section = config.section()?;
         let mut seed = [0; 32];
         handfast_keys::random(&mut seed).map_err(|error| failed(error.into()))?;
         let commands = self.commands.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let commands = commands.ok_or_else(|| failed(Error::Caller("a gossip plugin serves one node; make another one for each")))?;
+        let commands = commands.ok_or_else(|| {
+            failed(Error::Caller(
+                "a gossip plugin serves one node; make another one for each",
+            ))
+        })?;
 
         let (inbox, inputs) = mpsc::channel(driver::INBOX);
         let parts = driver::Parts {

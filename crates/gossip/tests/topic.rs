@@ -192,7 +192,9 @@ fn a_certificate_is_for_one_topic_one_member_one_owner_and_one_time() {
     assert!(Certificate::issue(&owner(), &topic(), *member.public(), MAX_LIFETIME + DAY, NOW).is_err());
 
     // A node notices at once that its own certificate is not good.
-    let rules = |me: &KeyPair, certificate| TopicRules::new(Plain, Members::new(topic()), me.public(), certificate, NOW + DAY + DAY);
+    let rules = |me: &KeyPair, certificate| {
+        TopicRules::new(Plain, Members::new(topic()), me.public(), certificate, NOW + DAY + DAY)
+    };
     assert!(rules(&member, Some(&good)).is_err(), "expired");
     assert!(rules(&other, Some(&good)).is_err(), "somebody else's");
     assert!(rules(&other, None).is_err(), "missing");
@@ -309,7 +311,14 @@ fn revocations_are_forgotten_when_nothing_is_left_to_revoke() {
 
 #[test]
 fn an_open_topic_takes_everybody_and_no_certificates() {
-    let mut rules = TopicRules::new(Plain, Members::new(Topic::open("everybody")), keys(5).public(), None, NOW).unwrap();
+    let mut rules = TopicRules::new(
+        Plain,
+        Members::new(Topic::open("everybody")),
+        keys(5).public(),
+        None,
+        NOW,
+    )
+    .unwrap();
     assert!(rules.admits(&node(&keys(6)), b"whatever", NOW));
     let plain = rules.wrap(&message(keys(6).public(), NOW, "hello"));
     assert!(read(&mut rules, plain).is_ok());

@@ -4,7 +4,7 @@ use crate::{
     base64,
     curve::{self, SigningKey},
     error::{Error, KeyFault},
-    point, text_serde, x25519,
+    point, salted, text_serde, x25519,
 };
 use ring::digest;
 use std::{
@@ -299,6 +299,13 @@ impl KeyPair {
     /// [`Error::Library`] if the cryptographic library cannot work at all, for want of memory.
     pub fn sign(&self, message: &[u8]) -> Result<Signature, Error> {
         self.0.signing.sign(message).map(Signature).ok_or(Error::Library)
+    }
+
+    /// Signs `message` so that the signature differs with `salt`: where signatures are names, two equal messages get two.
+    /// Verifiers see no difference to [`KeyPair::sign`], and the same message and salt give the same signature.
+    #[must_use]
+    pub fn sign_salted(&self, message: &[u8], salt: &[u8; 32]) -> Signature {
+        Signature(salted::sign(&self.0.secret.0, self.0.public.as_bytes(), message, salt))
     }
 }
 

@@ -20,6 +20,8 @@ mod network;
 mod point;
 #[cfg(feature = "identity")]
 mod reference;
+#[cfg(feature = "identity")]
+mod salted;
 #[cfg(feature = "secret-file")]
 pub mod secret_file;
 mod stream_key;

@@ -187,6 +187,24 @@ proptest! {
     }
 
     #[test]
+    fn a_salted_signature_is_one_for_libsodium_too_and_differs_with_the_salt(seed: [u8; 32], salt: [u8; 32], message: Vec<u8>) {
+        let pair = KeyPair::from_seed(&seed).unwrap();
+        let salted = pair.sign_salted(&message, &salt);
+        prop_assert!(pair.public().verify(&message, &salted));
+        prop_assert!(oracle::verify_detached(
+            &oracle::Signature::from_bytes(salted.as_bytes()).unwrap(), &message, &oracle::PublicKey(*pair.public().as_bytes())));
+        prop_assert_eq!(salted, pair.sign_salted(&message, &salt));
+        prop_assert_ne!(salted, pair.sign(&message).unwrap());
+        let mut other = salt;
+        other[31] ^= 1;
+        let others = pair.sign_salted(&message, &other);
+        prop_assert_ne!(&salted.as_bytes()[..32], &others.as_bytes()[..32]);
+        let salt_first: Vec<u8> = salt.iter().chain(&message).copied().collect();
+        let unsalted = pair.sign(&salt_first).unwrap();
+        prop_assert_ne!(&salted.as_bytes()[..32], &unsalted.as_bytes()[..32]);
+    }
+
+    #[test]
     fn a_changed_signature_or_message_does_not_verify(seed: [u8; 32], message: Vec<u8>, at in 0usize..64, bit in 0u8..8) {
         let pair = KeyPair::from_seed(&seed).unwrap();
         let good = pair.sign(&message).unwrap();

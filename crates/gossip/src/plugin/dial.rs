@@ -45,7 +45,10 @@ pub(super) async fn dial(node: NodeHandle, to: NodeId, address: Bytes) -> Result
         }
     };
     let method: MethodName = format!("gossip.{METHOD}").parse().map_err(|error| format!("{error}"))?;
-    let (out, items) = peer.duplex_raw(&method, "[]").await.map_err(|error| error.to_string())?;
+    let (out, items) = peer
+        .duplex_raw(&method, "[]")
+        .await
+        .map_err(|error| error.to_string())?;
     Ok(Dialled { out, items, opened })
 }
 
@@ -70,7 +73,10 @@ const WAYS: usize = 4;
 
 /// Whether a peer has this plugin. One that has not is left alone.
 pub(super) async fn speaks_gossip(peer: &Peer) -> bool {
-    let manifest = peer.with_timeout(MANIFEST_TIMEOUT).call::<serde_json::Value>("manifest", ()).await;
+    let manifest = peer
+        .with_timeout(MANIFEST_TIMEOUT)
+        .call::<serde_json::Value>("manifest", ())
+        .await;
     let kind = manifest.ok().and_then(|manifest| {
         let kind = manifest.get("gossip")?.get(METHOD)?;
         Some(kind == "duplex")

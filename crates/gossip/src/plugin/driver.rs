@@ -56,11 +56,7 @@ const REVOCATION: u8 = 1;
 #[derive(Debug)]
 pub(super) enum Input {
     /// A peer has opened a session.
-    Opened {
-        peer: NodeId,
-        number: u64,
-        outbox: Outbox,
-    },
+    Opened { peer: NodeId, number: u64, outbox: Outbox },
     /// Something came over a session.
     Frame { peer: NodeId, number: u64, frame: Bytes },
     /// A peer whose socket did not drain takes messages again.
@@ -242,7 +238,9 @@ impl Driver {
             OutEvent::Disconnect { peer } => self.links.disconnect(&peer),
             OutEvent::Deliver { topic, delivery } => self.deliver(topic, delivery),
             OutEvent::NeighbourUp { topic, peer } => {
-                let Some(here) = self.topics.get_mut(&topic) else { return };
+                let Some(here) = self.topics.get_mut(&topic) else {
+                    return;
+                };
                 here.neighbours.insert(peer);
                 let _ = here.events.send(Event::NeighbourUp(peer));
                 for revocation in here.members.revocations() {
@@ -250,7 +248,9 @@ impl Driver {
                 }
             }
             OutEvent::NeighbourDown { topic, peer } => {
-                let Some(here) = self.topics.get_mut(&topic) else { return };
+                let Some(here) = self.topics.get_mut(&topic) else {
+                    return;
+                };
                 here.neighbours.remove(&peer);
                 let _ = here.events.send(Event::NeighbourDown(peer));
             }
@@ -261,7 +261,13 @@ impl Driver {
         let Self { links, overlay, .. } = self;
         match links.send(to, frame, || overlay.address(&to).cloned().unwrap_or_default()) {
             Sent::Fine => {}
-            Sent::Congested => overlay.handle(InEvent::Congested { peer: to, congested: true }, now),
+            Sent::Congested => overlay.handle(
+                InEvent::Congested {
+                    peer: to,
+                    congested: true,
+                },
+                now,
+            ),
             Sent::Unreachable => self.gone(to, now),
         }
     }
@@ -302,7 +308,11 @@ impl Driver {
                     self.overlay.handle(InEvent::Disconnected { peer: to }, now);
                 }
             }
-            Input::Settled(peer) => self.probe(peer),
+            Input::Settled(peer) => {
+                if self.topics.values().any(|here| !here.discreet) {
+                    self.probe(peer);
+                }
+            }
             Input::Speaks(peer) => self.speaks(&peer, now),
         }
     }
@@ -334,12 +344,19 @@ impl Driver {
     /// Takes a revocation, and tells those who may not know it. That it is for a topic that is not here is no fault: it may
     /// have been left a moment ago.
     fn heard_revocation(&mut self, revocation: Revocation, from: Option<NodeId>, now: Time) -> Result<(), Error> {
-        let Some(here) = self.topics.get(&revocation.topic()) else { return Ok(()) };
+        let Some(here) = self.topics.get(&revocation.topic()) else {
+            return Ok(());
+        };
         if !here.members.revoke(revocation, now)? {
             return Ok(());
         }
         let _ = here.events.send(Event::Revoked(revocation));
-        let others: Vec<NodeId> = here.neighbours.iter().copied().filter(|peer| Some(*peer) != from).collect();
+        let others: Vec<NodeId> = here
+            .neighbours
+            .iter()
+            .copied()
+            .filter(|peer| Some(*peer) != from)
+            .collect();
         for peer in others {
             self.send(peer, tagged(REVOCATION, &revocation.to_bytes()), now);
         }
@@ -376,14 +393,22 @@ impl Driver {
             };
             // A new certificate: what neighbours are shown from now on, and what stands before own messages.
             let beneath = SignedRules::new(self.config.author);
-            let rules = TopicRules::new(beneath, here.members.clone(), self.keys.public(), Some(&certificate), now)?;
+            let rules = TopicRules::new(
+                beneath,
+                here.members.clone(),
+                self.keys.public(),
+                Some(&certificate),
+                now,
+            )?;
             here.envelope = rules.envelope();
             here.certificate = Some(certificate);
             self.overlay.join(id, rules, Vec::new(), now);
             return Ok(events(here.events.subscribe()));
         }
         if self.topics.len() >= self.config.max_topics {
-            return Err(Error::Caller("the node has joined as many topics as its configuration allows"));
+            return Err(Error::Caller(
+                "the node has joined as many topics as its configuration allows",
+            ));
         }
         let mut contacts = how.contacts.iter().map(contact).collect::<Result<Vec<_>, _>>()?;
         let members = self.left.get(&id).cloned().unwrap_or_else(|| Members::new(topic));
@@ -392,6 +417,8 @@ impl Driver {
         let rules = TopicRules::new(beneath, members.clone(), self.keys.public(), certificate, now)?;
         if !how.discreet {
             contacts.extend(self.speakers.values().cloned());
+            // As long as nobody wanted to know, nobody was asked.
+            self.node.peers().into_iter().for_each(|peer| self.probe(peer));
         }
         let (sender, receiver) = broadcast::channel(EVENTS);
         let here = Here {
@@ -423,7 +450,8 @@ impl Driver {
         drop(found);
         for (&topic, _) in &self.topics {
             for discovery in &self.discovery {
-                self.found.push(discovery.find(topic).map(move |contacts| (topic, contacts)).boxed());
+                self.found
+                    .push(discovery.find(topic).map(move |contacts| (topic, contacts)).boxed());
             }
         }
         Ok(())
@@ -484,10 +512,11 @@ impl Driver {
     }
 
     /// Finds out whether a connected peer gossips, unless it is known.
-    fn probe(&mut self, peer: Peer) {
+    fn probe(&self, peer: Peer) {
         let Some(key) = peer.id() else { return };
         let id = NodeId::from(key);
-        if id == NodeId::from(self.node.id()) || self.links.knows(&id) || peer.is_closing() {
+        let known = self.links.knows(&id) || self.speakers.contains_key(&id);
+        if known || key == self.node.id() || peer.is_closing() {
             return;
         }
         let inbox = self.links.inbox();
@@ -499,7 +528,9 @@ impl Driver {
     }
 
     fn speaks(&mut self, peer: &Peer, now: Time) {
-        let Some(key) = peer.id().filter(|_| !peer.is_closing()) else { return };
+        let Some(key) = peer.id().filter(|_| !peer.is_closing()) else {
+            return;
+        };
         let id = NodeId::from(key);
         let contact = Contact::new(id);
         self.speakers.insert(id, contact.clone());

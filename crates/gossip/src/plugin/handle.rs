@@ -274,9 +274,9 @@ pub(super) const fn events(receiver: broadcast::Receiver<Event>) -> Events {
 /// # Errors
 /// [`Error::Caller`] if the address has no key, or is too long to be told to others.
 pub fn contact(address: &Address) -> Result<Contact<NodeId>, Error> {
-    let key = address
-        .key()
-        .ok_or(Error::Caller("an address has to say whom it leads to, as in net:HOST:PORT~shs:KEY"))?;
+    let key = address.key().ok_or(Error::Caller(
+        "an address has to say whom it leads to, as in net:HOST:PORT~shs:KEY",
+    ))?;
     let text = address.without_seed().to_string();
     if text.len() > Contact::<NodeId>::ADDRESS_MAX {
         return Err(Error::Caller("an address of a contact has 512 bytes at most"));

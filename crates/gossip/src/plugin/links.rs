@@ -93,7 +93,9 @@ impl Links {
 
     /// Whether what comes over a session counts. Notes that the session works.
     pub(super) fn hears(&mut self, peer: &NodeId, number: u64) -> bool {
-        let Some(pair) = self.sessions.get_mut(peer) else { return false };
+        let Some(pair) = self.sessions.get_mut(peer) else {
+            return false;
+        };
         if let Some(held) = pair.get_mut(number) {
             held.proved = true;
         }
@@ -104,7 +106,9 @@ impl Links {
     /// Sends a frame; dials the node at this address first if need be.
     pub(super) fn send(&mut self, to: NodeId, frame: Bytes, address: impl FnOnce() -> Bytes) -> Sent {
         if let Some(pair) = self.sessions.get(&to) {
-            let Some(held) = pair.preferred(self.me > to) else { return Sent::Unreachable };
+            let Some(held) = pair.preferred(self.me > to) else {
+                return Sent::Unreachable;
+            };
             return match held.outbox.push(frame) {
                 Pushed::Fine => Sent::Fine,
                 Pushed::Congested => Sent::Congested,
@@ -128,7 +132,9 @@ impl Links {
 
     fn dial_next(&mut self) {
         while self.running < MAX_DIALS {
-            let Some((to, address)) = self.waiting.pop_front() else { return };
+            let Some((to, address)) = self.waiting.pop_front() else {
+                return;
+            };
             if !self.dialling.contains_key(&to) {
                 continue;
             }
@@ -193,7 +199,9 @@ impl Links {
     /// opened the other one ends it, after what waits in it.
     fn settle(&mut self, peer: &NodeId) {
         let larger = self.me > *peer;
-        let Some(pair) = self.sessions.get_mut(peer) else { return };
+        let Some(pair) = self.sessions.get_mut(peer) else {
+            return;
+        };
         if !larger && pair.theirs.is_some() {
             end(pair.ours.take());
         }

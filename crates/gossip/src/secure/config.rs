@@ -9,8 +9,8 @@ use std::time::Duration;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// Whether to offer links of our own kind. Without it, not a byte on the wire differs from the original's, and peers of
-    /// our kind are treated as the original, too.
+    /// Whether to offer links of our own kind. Without it, nothing but messages goes out, and peers of our kind are treated
+    /// as the original, too.
     pub negotiate: bool,
     /// How often what waits goes out on links of the original's kind; `None`: only by [`Links::round`](super::Links::round).
     /// Messages that arrive out of order within this span are put in order, since the original drops what comes late.

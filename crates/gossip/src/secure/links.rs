@@ -302,23 +302,20 @@ impl Links {
     /// As [`Message::sign`].
     pub fn publish(&mut self, content: &Value, now: Time) -> Result<MessageId, Error> {
         let number = Sequence::following(self.last, now);
-        let message = if self.config.negotiate {
-            Message::sign(&self.keys, content, number)?
-        } else {
-            Message::sign_without_proof(&self.keys, content, number)?
-        };
+        let message = Message::sign(&self.keys, content, number)?;
         self.last = Some(number);
         Ok(self.spread(message, now))
     }
 
-    /// Publishes a message that was signed elsewhere, such as one with a number of the caller's choice. It is not delivered
-    /// here.
+    /// Publishes a message that was signed elsewhere, such as one with a number of the caller's choice, which is taken for
+    /// true. It is not delivered here.
     pub fn spread(&mut self, message: Message, now: Time) -> MessageId {
         let item = message.into_item();
         let id = item.id;
         if self.swarm.publish(item.clone(), None, now) {
             self.remember_own(&item);
-            self.pass_on(item, None, now);
+            self.numbers.trust(&item);
+            self.wait_for_round(item, None, now);
         }
         id
     }

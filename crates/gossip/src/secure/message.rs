@@ -56,15 +56,19 @@ pub struct Message(Item);
 impl Message {
     /// Signs `content` under `number`, and the number, too.
     ///
+    /// The nonce of the signature is drawn from the number as well, so that publishing the same content again makes another
+    /// message. The original, whose signatures are deterministic, sees a sound signature.
+    ///
     /// # Errors
     /// [`Error::NotAnObject`], [`Error::Reserved`] if it has a `signature`, [`Error::TooLong`] beyond [`LINE_MAX`],
-    /// [`Error::Caller`] for nesting beyond [`DEPTH_MAX`] or a number beyond [`SEQUENCE_MAX`], [`Error::Keys`] if the
-    /// cryptographic library fails.
+    /// [`Error::Caller`] for a member `__proto__`, nesting beyond [`DEPTH_MAX`] or a number beyond [`SEQUENCE_MAX`],
+    /// [`Error::Keys`] if the cryptographic library fails.
     pub fn sign(keys: &KeyPair, content: &Value, number: u64) -> Result<Self, Error> {
         Self::make(keys, content, number, true)
     }
 
-    /// Signs `content` as secure-gossip itself does, so that nobody can tell the number from one that a relay made up.
+    /// Signs `content` as secure-gossip itself does, byte for byte: nobody can tell the number from one that a relay made up,
+    /// and the same content makes the same message, whatever its number.
     ///
     /// # Errors
     /// As [`Message::sign`].
@@ -84,6 +88,12 @@ impl Message {
         if content.contains("signature") {
             return Err(Error::Reserved);
         }
+        if content.contains("__proto__") {
+            // The original copies messages member by member, which JavaScript takes for a change of prototype.
+            return Err(Error::Caller(
+                "a message has no member `__proto__` of its own: secure-gossip loses it and the signature with it; choose another name",
+            ));
+        }
         if number > SEQUENCE_MAX {
             return Err(Error::Caller(
                 "a message's number is at most 2^53 - 1, the largest that JavaScript counts to",
@@ -92,7 +102,15 @@ impl Message {
         let mut data = content.clone();
         let mut signed = Vec::new();
         Value::Object(data.clone()).write_pretty(&mut signed);
-        let signature = keys.sign(&signed)?;
+        let signature = if prove {
+            let mut salt = [0; 32];
+            for (to, from) in salt.iter_mut().zip(number.to_be_bytes()) {
+                *to = from;
+            }
+            keys.sign_salted(&signed, &salt)
+        } else {
+            keys.sign(&signed)?
+        };
         let id = name(keys.public().as_bytes(), &signature);
         data.insert("signature", signature_text(&signature));
         let proof = if prove {
@@ -111,7 +129,9 @@ impl Message {
         }
         // What others refuse must not go out, whatever the reason.
         if Reader::limits().parse(&line).is_err() {
-            return Err(Error::Caller("a message nests objects and arrays at most 62 deep"));
+            return Err(Error::Caller(
+                "a message nests objects and arrays at most 63 deep, itself included",
+            ));
         }
         Ok(Self(Item {
             id,
@@ -234,6 +254,12 @@ pub(crate) struct Opened {
 }
 
 impl Opened {
+    /// The line as it goes on if all of its claims are true.
+    #[cfg(feature = "_check")]
+    pub(crate) fn canonical(&self) -> &[u8] {
+        &self.line
+    }
+
     /// Bytes of memory that wait with it.
     pub(crate) fn weight(&self) -> usize {
         self.signed.len() + self.line.len()

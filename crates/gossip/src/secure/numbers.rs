@@ -48,6 +48,16 @@ impl Numbers {
         believed
     }
 
+    /// The number of a message that is published here is believed, whatever it is.
+    pub(super) fn trust(&mut self, item: &Item) {
+        let highest = item.sequence.number();
+        let proves = item.sequence.proven().is_some();
+        let known = self
+            .authors
+            .get_or_insert_with(item.author, || Known { highest, proves });
+        known.highest = known.highest.max(highest);
+    }
+
     /// Whether this message waits for a better number.
     pub(super) fn withholds(&mut self, id: &MessageId) -> bool {
         self.withheld.get(id).is_some()
