@@ -345,18 +345,16 @@ impl<P: PeerId> Membership<P> {
         if alive {
             self.views.met(contact, now + REFUSAL_REST, &mut self.random);
         }
-        match instead.filter(sound) {
-            Some(other)
-                if other.peer != self.me.peer
-                    && !self.views.is_linked(&other.peer)
-                    && self.requests.len() < REQUESTS_MAX =>
-            {
-                if self.requests.iter().all(|request| request.contact.peer != other.peer) {
-                    self.ask(other, Want::Low, now);
-                }
-            }
-            None if !alive => self.mixing.hurry(now, &self.config),
-            _ => {}
+        let open = |other: &Contact<P>| {
+            sound(other)
+                && other.peer != self.me.peer
+                && !self.needs(&other.peer)
+                && self.requests.len() < REQUESTS_MAX
+        };
+        if let Some(other) = instead.filter(open) {
+            self.ask(other, Want::Low, now);
+        } else if !alive {
+            self.mixing.hurry(now, &self.config);
         }
         self.refill(now);
     }
