@@ -500,6 +500,7 @@ fn who_brings_a_message_now_and_then_does_not_keep_others_from_being_asked() {
         fingerprint: [7; 16],
         authors: 1,
         fresh: true,
+        agreed: false,
     };
     lab.inject(1, 0, Frame::Summary(boast));
     lab.connect(0, 2);
