@@ -215,7 +215,8 @@ impl<P: PeerId> Swarm<P> {
             return false;
         }
         let found = self.missing.found(&item.id).unwrap_or_default();
-        self.tree.first(item.id, None, &found, &self.config, now, &mut self.out);
+        self.tree
+            .first((item.id, item.author), None, &found, &self.config, now, &mut self.out);
         let payload = (item.id, 0, &item.body);
         self.tree
             .spread(payload, from, &found.announcers, &self.config, now, &mut self.out);
@@ -392,9 +393,11 @@ impl<P: PeerId> Swarm<P> {
         if !caught_up {
             let found = found.unwrap_or_default();
             let from = Some(arrived.from);
-            let late = self.tree.first(item.id, from, &found, &self.config, now, &mut self.out);
+            let late = self
+                .tree
+                .first((item.id, item.author), from, &found, &self.config, now, &mut self.out);
             if let Some(late) = late {
-                self.missing.observe(late, &self.config);
+                self.missing.observe(late, &self.config, now);
             }
             let payload = (item.id, arrived.hops, &item.body);
             self.tree
