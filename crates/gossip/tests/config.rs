@@ -12,7 +12,9 @@ fn no_span_is_so_long_that_reckoning_with_it_fails() {
     let mut spans = 0;
     for layer in ["membership", "swarm"] {
         for (field, value) in default[layer].as_object().unwrap() {
-            let is_span = value.as_str().is_some_and(|text| text.starts_with(|first: char| first.is_ascii_digit()));
+            let is_span = value
+                .as_str()
+                .is_some_and(|text| text.starts_with(|first: char| first.is_ascii_digit()));
             if !is_span {
                 continue;
             }

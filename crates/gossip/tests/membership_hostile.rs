@@ -26,7 +26,12 @@ fn full() -> Membership<u32> {
             pass: Bytes::new(),
             want: Want::Low,
         };
-        node.handle(peer, frame, &mut Anybody, NOW + std::time::Duration::from_secs(peer.into()));
+        node.handle(
+            peer,
+            frame,
+            &mut Anybody,
+            NOW + std::time::Duration::from_secs(peer.into()),
+        );
     }
     while node.poll().is_some() {}
     assert_eq!(node.active().count(), 5);

@@ -80,7 +80,12 @@ impl Config {
         {
             return wrong("links: interval must be at least 1 ms, or None for rounds by hand");
         }
-        if self.interval.into_iter().chain([self.patience]).any(|span| span > crate::time::SPAN_MAX) {
+        if self
+            .interval
+            .into_iter()
+            .chain([self.patience])
+            .any(|span| span > crate::time::SPAN_MAX)
+        {
             return wrong("links: no time span may be above a hundred years");
         }
         if self.outbox < 2 * swarm::FRAME_MAX {
