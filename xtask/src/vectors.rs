@@ -18,6 +18,7 @@ const FROZEN: &[(&str, &str)] = &[
     ("boxstream", "crates/boxstream/tests/vectors/boxstream.json"),
     ("addresses", "crates/multiserver/tests/vectors/addresses.json"),
     ("camel-case", "crates/stack/tests/vectors/camel-case.json"),
+    ("v8", "crates/json/tests/vectors/v8.json"),
     ("secure-gossip", "crates/gossip/tests/vectors/secure-gossip.json"),
 ];
 

@@ -327,11 +327,56 @@ async fn a_stranger_that_keeps_to_no_rule_gets_nothing_out_of_a_closed_topic() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn connections_to_whom_peers_name_do_not_stay() {
+    let topic = Topic::open("garden");
+    let (anna, at_anna) = start(1).await;
+    at_anna.join(topic.clone(), Join::default()).await.unwrap();
+    // Takes whatever comes, and never says a word.
+    let silent = plugin(
+        "gossip",
+        Router::new().duplex_raw("overlay", |_cx, items| {
+            let never = futures_util::stream::pending();
+            tokio::spawn(items.for_each(|_| async {}));
+            never.boxed()
+        }),
+    );
+    let silent = silent.permissions(handfast_stack::Permissions::anonymous(["overlay"]));
+    let named = stack().identity(keys(8)).plugin(silent).start(config(json!({}))).await.unwrap();
+    let mut at_named = named.events();
+    let mut stranger = Stranger::meets(&anna, 9).await;
+    stranger.send(topic.id(), asks(Bytes::new())).await;
+    stranger
+        .send(
+            topic.id(),
+            Body::Member(membership::Frame::Shuffle {
+                origin: contact(&address(&named)).unwrap(),
+                nonce: 1,
+                ttl: 0,
+                peers: Vec::new(),
+            }),
+        )
+        .await;
+    for wanted in [true, false] {
+        patiently(async {
+            loop {
+                match at_named.next().await.unwrap() {
+                    handfast_stack::Event::Connected(_) if wanted => break,
+                    handfast_stack::Event::Disconnected { .. } if !wanted => break,
+                    _ => {}
+                }
+            }
+        })
+        .await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn whoever_sends_nonsense_is_cut_off_and_others_go_on() {
     let topic = Topic::open("garden");
     let (anna, at_anna) = start(1).await;
     let mut events = at_anna.join(topic.clone(), Join::default()).await.unwrap();
-    for nonsense in [vec![0], vec![0, 0xff], vec![1], vec![1; 137]] {
+    let forged = [&[1], &topic.id().as_bytes()[..], &[7; 104]].concat();
+    for nonsense in [vec![0], vec![0, 0xff], vec![1], forged] {
         let mut stranger = Stranger::meets(&anna, 9).await;
         stranger.send_bytes(nonsense).await;
         while stranger.hears().await.is_some() {}
@@ -417,26 +462,19 @@ async fn a_peer_without_the_plugin_is_left_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn peers_that_are_connected_for_other_reasons_are_found_unless_discreetly() {
-    let (open, discreet) = (Topic::open("garden"), Topic::open("secret garden"));
+async fn peers_that_are_connected_for_other_reasons_are_asked_unless_discreetly() {
+    let (open, hidden) = (Topic::open("garden"), Topic::open("hidden garden"));
     let ((anna, at_anna), (ben, at_ben)) = (start(1).await, start(2).await);
+    for gossip in [&at_anna, &at_ben] {
+        gossip.join(hidden.clone(), Join::default().discreet()).await.unwrap();
+    }
     at_ben.join(open.clone(), Join::default()).await.unwrap();
-    at_ben.join(discreet.clone(), Join::default()).await.unwrap();
-    at_anna
-        .join(discreet.clone(), Join::default().discreet())
-        .await
-        .unwrap();
-    let mut events = at_anna.join(open.clone(), Join::default().discreet()).await.unwrap();
-    drop(at_anna.leave(open.id()).await);
+    let mut events = at_anna.join(open.clone(), Join::default()).await.unwrap();
     anna.connect(address(&ben)).await.unwrap();
-    let found = at_anna.join(open.clone(), Join::default()).await;
-    events = {
-        drop(events);
-        found.unwrap()
-    };
     up(&mut events, id(2)).await;
-    // Ben has been asking for both.
-    let _ = at_anna.neighbours(discreet.id()).await.unwrap();
+    say(&at_ben, &open, "kia ora").await;
+    assert_eq!(text(&heard(&mut events).await), "kia ora");
+    assert_eq!(at_anna.neighbours(hidden.id()).await.unwrap(), []);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -21,8 +21,9 @@ thread_local! {
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Bytes of the text. A text of `n` bytes takes at most `6 n` more while it is read and `40 n` as a [`Value`], so
-    /// this is what stops a peer from filling the memory. 64 MiB unless told otherwise; never more than 4 GiB.
+    /// Bytes of the text. A text of `n` bytes takes up to `14 n` more while it is read and up to `40 n` as a [`Value`]
+    /// (a list of numbers of one digit; most texts take a tenth of that), so this is what stops a peer from filling the
+    /// memory. 64 MiB unless told otherwise; never more than 4 GiB.
     pub bytes: usize,
     /// Levels of arrays and objects; a number or a text alone has none. 512 unless told otherwise.
     ///
@@ -45,11 +46,12 @@ impl Limits {
     /// If the text is not JSON or exceeds a limit.
     pub fn parse(&self, text: impl AsRef<[u8]>) -> Result<Value, Error> {
         // Short texts, which come by the million, find a tape that has room already.
-        let mut tape = TAPE.take();
+        let mut tape = TAPE.try_with(Cell::take).unwrap_or_default();
         tape.limits = *self;
         let value = tape.read(text.as_ref()).map(Document::to_value);
         if tape.room() <= KEPT {
-            TAPE.set(tape);
+            // A thread that is ending keeps nothing.
+            let _ = TAPE.try_with(|kept| kept.set(tape));
         }
         value
     }
@@ -59,4 +61,18 @@ impl Default for Limits {
     fn default() -> Self {
         Self::DEFAULT
     }
+}
+
+/// Reads a text as `JSON.parse` does, within [`Limits::DEFAULT`]: 64 MiB, 512 levels.
+///
+/// ```
+/// let value = handfast_json::parse(r#"{"b": 1.0, "10": [], "9": "\u0041"}"#)?;
+/// assert_eq!(value.to_compact(), r#"{"9":"A","10":[],"b":1}"#);
+/// # Ok::<(), handfast_json::Error>(())
+/// ```
+///
+/// # Errors
+/// If the text is not JSON or exceeds a limit; the error says where.
+pub fn parse(text: impl AsRef<[u8]>) -> Result<Value, Error> {
+    Limits::DEFAULT.parse(text)
 }

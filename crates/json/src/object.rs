@@ -1,8 +1,10 @@
 //! Objects, in the order in which V8 holds their properties.
 
+mod indexed;
+
 use crate::{Text, Value, value};
 use hashbrown::HashTable;
-use std::collections::{BTreeMap, btree_map};
+use indexed::Indexed;
 use std::hash::{BuildHasher as _, RandomState};
 use std::{fmt, mem, slice};
 
@@ -42,8 +44,8 @@ struct Member {
 #[derive(Debug, Default)]
 struct Rest {
     /// The members whose names are indexes.
-    indexed: BTreeMap<u32, Member>,
-    places: Option<Places>,
+    indexed: Indexed,
+    places: Option<Box<Places>>,
     /// How many of `named` are `None`.
     removed: usize,
 }
@@ -84,7 +86,7 @@ impl Object {
                 ..Places::default()
             };
             Box::new(Rest {
-                places: Some(places),
+                places: Some(Box::new(places)),
                 ..Rest::default()
             })
         });
@@ -111,7 +113,7 @@ impl Object {
     pub fn get(&self, name: &str) -> Option<&Value> {
         let name = name.as_bytes();
         if let Some(index) = array_index(name) {
-            return Some(&self.rest.as_ref()?.indexed.get(&index)?.value);
+            return Some(&self.rest.as_ref()?.indexed.get(index)?.value);
         }
         let place = self.place(name)?;
         Some(&self.named.get(place)?.as_ref()?.value)
@@ -141,7 +143,7 @@ impl Object {
     pub fn remove(&mut self, name: &str) -> Option<Value> {
         let name = name.as_bytes();
         if let Some(index) = array_index(name) {
-            return Some(self.rest.as_mut()?.indexed.remove(&index)?.value);
+            return Some(self.rest.as_mut()?.indexed.remove(index)?.value);
         }
         let place = self.place(name)?;
         let Some((rest, places)) = self.rest.as_mut().and_then(|rest| {
@@ -170,7 +172,7 @@ impl Object {
     /// The members, in order.
     pub fn iter(&self) -> Iter<'_> {
         Iter {
-            indexed: self.rest.as_ref().map(|rest| rest.indexed.values()),
+            indexed: self.rest.as_ref().map(|rest| rest.indexed.iter()),
             named: self.named.iter(),
             left: self.len(),
         }
@@ -224,7 +226,7 @@ impl Object {
                 places.insert(hash, place, &self.named);
             }
         }
-        self.rest.get_or_insert_default().places = Some(places);
+        self.rest.get_or_insert_default().places = Some(Box::new(places));
     }
 
     fn place(&self, name: &[u8]) -> Option<usize> {
@@ -240,7 +242,7 @@ impl Object {
 
     fn slot(&mut self, name: &[u8]) -> Option<&mut Value> {
         if let Some(index) = array_index(name) {
-            return Some(&mut self.rest.as_mut()?.indexed.get_mut(&index)?.value);
+            return Some(&mut self.rest.as_mut()?.indexed.get_mut(index)?.value);
         }
         let place = self.place(name)?;
         Some(&mut self.named.get_mut(place)?.as_mut()?.value)
@@ -248,9 +250,9 @@ impl Object {
 
     /// Takes all members out, in order.
     fn take_members(&mut self) -> impl Iterator<Item = Member> + use<> {
-        let rest = self.rest.take().unwrap_or_default();
+        let rest = self.rest.take().map_or_else(Rest::default, |rest| *rest);
         rest.indexed
-            .into_values()
+            .into_iter()
             .chain(mem::take(&mut self.named).into_iter().flatten())
     }
 
@@ -336,7 +338,7 @@ impl<K: Into<Text>, V: Into<Value>, const N: usize> From<[(K, V); N]> for Object
 /// The members of an [`Object`], in order.
 #[derive(Clone)]
 pub struct Iter<'a> {
-    indexed: Option<btree_map::Values<'a, u32, Member>>,
+    indexed: Option<indexed::Iter<'a>>,
     named: slice::Iter<'a, Option<Member>>,
     left: usize,
 }
@@ -380,9 +382,9 @@ impl IntoIterator for Object {
     type IntoIter = IntoIter;
 
     fn into_iter(mut self) -> IntoIter {
-        let rest = self.rest.take().unwrap_or_default();
+        let rest = self.rest.take().map_or_else(Rest::default, |rest| *rest);
         IntoIter {
-            indexed: rest.indexed.into_values(),
+            indexed: rest.indexed.into_iter(),
             named: mem::take(&mut self.named).into_iter(),
         }
     }
@@ -390,7 +392,7 @@ impl IntoIterator for Object {
 
 /// The members of an [`Object`], in order, taken out of it.
 pub struct IntoIter {
-    indexed: btree_map::IntoValues<u32, Member>,
+    indexed: indexed::IntoIter,
     named: std::vec::IntoIter<Option<Member>>,
 }
 

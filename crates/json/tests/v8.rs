@@ -236,6 +236,30 @@ fn objects_of_many_names_are_found_and_changed_in_order() {
     assert!(object.contains("99") && !object.contains("100"));
 }
 
+/// Were any of it quadratic, this would not end.
+#[test]
+fn objects_of_very_many_names_are_read_changed_and_printed() {
+    const COUNT: usize = 50_000;
+    let members: Vec<String> = (0..COUNT)
+        .map(|number| format!("\"name {number}\":1,\"{}\":2", COUNT - number))
+        .collect();
+    let text = format!("{{{},{}}}", members.join(","), members.join(","));
+    let value = parse(&text).unwrap();
+    assert_eq!(value.as_object().map(Object::len), Some(2 * COUNT));
+    assert_eq!(Tape::new().read(&text).unwrap().to_compact(), value.to_compact());
+    let mut descending = Object::new();
+    for number in (0..COUNT).rev() {
+        descending.insert(number.to_string(), number);
+        descending.insert(format!("name {number}"), number);
+    }
+    assert_eq!(descending.clone(), descending);
+    for number in 0..COUNT {
+        assert_eq!(descending.remove(&format!("name {number}")), Some(number.into()));
+    }
+    assert_eq!(descending.keys().next().and_then(Text::as_str), Some("0"));
+    assert_eq!(descending.len(), COUNT);
+}
+
 #[test]
 fn numbers_convert_where_they_are_whole_and_in_range() {
     let number = |text: &str| parse(text).unwrap().as_number().unwrap();

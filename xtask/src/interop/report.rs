@@ -93,6 +93,7 @@ fn page(groups: &[Group]) -> String {
         List::Nodes,
         List::Gossip,
         List::Texts,
+        List::Json,
         List::Program,
     ] {
         let groups: Vec<&Group> = groups.iter().filter(|group| group.title.list == list).collect();
@@ -143,6 +144,7 @@ impl std::fmt::Display for List {
             Self::Nodes => "nodes",
             Self::Gossip => "gossip",
             Self::Texts => "references and secret files",
+            Self::Json => "JSON",
             Self::Program => "the program",
         })
     }

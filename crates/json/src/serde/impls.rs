@@ -58,17 +58,19 @@ impl Serialize for Level<'_> {
 }
 
 fn items<S: Serializer>(mut items: Items<'_>, count: usize, depth: usize, serializer: S) -> Result<S::Ok, S::Error> {
-    let Some(depth) = depth.checked_sub(1) else {
-        return Err(S::Error::custom(crate::Error::Nested { limit: DEPTH }));
-    };
+    let too_deep = || S::Error::custom(crate::Error::Nested { limit: DEPTH });
+    let below = depth.checked_sub(1).ok_or_else(too_deep);
     if matches!(items, Items::Array(_)) {
+        // The format comes first: it may have a limit, and an error, of its own.
         let mut sequence = serializer.serialize_seq(Some(count))?;
+        let depth = below?;
         while let Some((_, value)) = items.next() {
             sequence.serialize_element(&Level { value, depth })?;
         }
         return sequence.end();
     }
     let mut map = serializer.serialize_map(Some(count))?;
+    let depth = below?;
     // Of an object every entry has a key; an optional one would not be a key to every format.
     while let Some((Some(key), value)) = items.next() {
         map.serialize_entry(key, &Level { value, depth })?;

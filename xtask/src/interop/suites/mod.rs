@@ -3,6 +3,7 @@
 mod calls;
 mod gossip;
 mod handshakes;
+mod json;
 mod misbehaviour;
 mod nodes;
 mod program;
@@ -53,6 +54,7 @@ pub(super) enum List {
     /// Networks of nodes that gossip.
     Gossip,
     Texts,
+    Json,
     Program,
 }
 
@@ -111,6 +113,7 @@ pub(super) async fn all(only: Option<&str>) -> Result<Vec<Suite>> {
     nodes::add(&mut add)?;
     gossip::add(&mut add)?;
     texts::add(&mut add)?;
+    json::add(&mut add);
     program::add(&mut add)?;
     Ok(suites)
 }

@@ -45,6 +45,9 @@ pub const KNOWN_ITEMS_MAX: u64 = 8192;
 const KNOWN_ITEMS_RATE: u64 = 512;
 /// How long nothing may come from the neighbour that was asked before another one is asked.
 const SILENCE_MAX: Duration = Duration::from_secs(1);
+/// How long one neighbour is listened to alone while others have more, too: time for a whole history at the usual rate. One
+/// that brings a message now and then would keep the others from being asked.
+const TURN_MAX: Duration = Duration::from_secs(15);
 /// How soon after the last caught-up message the other neighbours hear of it.
 const NEWS_DELAY: Duration = Duration::from_millis(100);
 /// How many states of the own history are remembered, to recognise who is merely behind.
@@ -72,6 +75,7 @@ impl<P> Context<'_, P> {
             fingerprint: self.history.fingerprint(),
             authors: self.history.shelves().len() as u32,
             fresh,
+            agreed: false,
         }
     }
 
@@ -88,8 +92,12 @@ pub(super) struct Catchup<P> {
     interval: Duration,
     /// Whether the next Summaries tell of caught-up messages.
     fresh: bool,
+    /// Since when there is news to tell. It is put off while more comes, but not for ever.
+    news_since: Option<Time>,
     /// The neighbour that was asked, and until when it alone is listened to. Several would send the same.
     asked: Option<(P, Time)>,
+    /// When its turn ends.
+    turn_ends: Time,
     /// The last states of the own history.
     trail: VecDeque<[u8; 16]>,
     sorted: Option<reconcile::Sorted>,
@@ -97,8 +105,8 @@ pub(super) struct Catchup<P> {
 
 #[derive(Debug)]
 struct Peer {
-    /// The state that it is known to share.
-    agreed: Option<[u8; 16]>,
+    /// The state that it told last: if that is ours, we agree.
+    heard: Option<[u8; 16]>,
     /// The state that it was told last, and when.
     told: Option<([u8; 16], Time)>,
     /// Its last Summary, if it has more than we, and when to act on it; until it is cleared up.
@@ -106,6 +114,8 @@ struct Peer {
     /// How often it was asked in vain, and before when it is not asked again.
     fruitless: u32,
     not_before: Time,
+    /// When it was asked last. Of several that have more, the one that was asked longest ago is next.
+    asked_at: Time,
     comparisons: Bucket,
     known_items: Bucket,
     shelf: Shelf,
@@ -118,7 +128,9 @@ impl<P> Default for Catchup<P> {
             next: None,
             interval: Duration::ZERO,
             fresh: false,
+            news_since: None,
             asked: None,
+            turn_ends: Time::default(),
             trail: VecDeque::new(),
             sorted: None,
         }
@@ -127,24 +139,25 @@ impl<P> Default for Catchup<P> {
 
 impl<P: PeerId> Catchup<P> {
     pub(super) fn up(&mut self, peer: P, cx: &mut Context<'_, P>) {
-        let mut state = Peer {
-            agreed: None,
-            told: None,
+        let summary = cx.summary(true);
+        // Who has nothing has nothing to say: it is told by the other side.
+        let speaks = summary.count > 0;
+        let state = Peer {
+            heard: None,
+            told: speaks.then_some((summary.fingerprint, cx.now)),
             doubt: None,
             fruitless: 0,
             not_before: cx.now,
+            asked_at: Time::default(),
             comparisons: Bucket::new(COMPARISONS_MAX, cx.now),
             known_items: Bucket::new(KNOWN_ITEMS_MAX, cx.now),
             shelf: Shelf::new(cx.config, cx.now),
         };
-        // Who has nothing has nothing to say: it is told by the other side.
-        if !cx.history.is_empty() {
-            let summary = cx.summary(true);
-            state.told = Some((summary.fingerprint, cx.now));
+        self.peers.insert(peer, state);
+        if speaks {
             cx.send(peer, Frame::Summary(summary));
             self.schedule(cx.config.summary_min, false, cx);
         }
-        self.peers.insert(peer, state);
     }
 
     pub(super) fn down(&mut self, peer: &P) {
@@ -169,7 +182,7 @@ impl<P: PeerId> Catchup<P> {
         if let Some((asked, until)) = &mut self.asked
             && asked == from
         {
-            *until = cx.now + SILENCE_MAX;
+            *until = (cx.now + SILENCE_MAX).min(self.turn_ends);
         }
         self.schedule(NEWS_DELAY, true, cx);
     }
@@ -187,7 +200,9 @@ impl<P: PeerId> Catchup<P> {
             return;
         }
         // Caught-up messages come in bursts; their news waits until the burst is over.
-        let restart = fresh && self.fresh;
+        let restart = fresh
+            && self.fresh
+            && cx.now.since(*self.news_since.get_or_insert(cx.now)) < cx.config.summary_min;
         self.fresh |= fresh;
         let at = cx.now + delay + delay.mul_f64(cx.rng.random_range(0.0..0.5));
         if restart || self.next.is_none_or(|next| at < next) {
@@ -243,23 +258,23 @@ impl<P: PeerId> Catchup<P> {
     }
 
     fn summary(&mut self, from: P, theirs: Summary, cx: &mut Context<'_, P>) {
-        let ours = cx.summary(theirs.fresh);
+        let mut ours = cx.summary(theirs.fresh);
         let Some(peer) = self.peers.get_mut(&from) else { return };
-        let told = peer
-            .told
-            .filter(|(state, at)| *state == ours.fingerprint && cx.now.since(*at) < cx.config.summary_min);
-        if theirs.fingerprint == ours.fingerprint {
-            let news = peer.agreed.replace(ours.fingerprint) != Some(ours.fingerprint);
+        peer.heard = Some(theirs.fingerprint);
+        ours.agreed = theirs.fingerprint == ours.fingerprint;
+        if ours.agreed {
             peer.doubt = None;
             peer.fruitless = 0;
-            if !news || told.is_some() {
+            if theirs.agreed {
                 return;
             }
         } else if (ours.count, ours.fingerprint) < (theirs.count, theirs.fingerprint) {
             let wait = if theirs.fresh { Duration::ZERO } else { cx.config.settle };
             peer.doubt = Some((theirs, cx.now + wait));
             return self.ask(cx);
-        } else if told.is_some() {
+        }
+        let told = peer.told.filter(|(state, _)| *state == ours.fingerprint);
+        if told.is_some_and(|(_, at)| cx.now.since(at) < cx.config.summary_min / 2) {
             return;
         }
         // It learns that we agree, or that we have more.
@@ -275,7 +290,8 @@ impl<P: PeerId> Catchup<P> {
             let Some((from, peer)) = self
                 .peers
                 .iter_mut()
-                .find(|(_, peer)| peer.due().is_some_and(|due| due <= now))
+                .filter(|(_, peer)| peer.due().is_some_and(|due| due <= now))
+                .min_by_key(|(_, peer)| peer.asked_at)
             else {
                 return;
             };
@@ -288,6 +304,8 @@ impl<P: PeerId> Catchup<P> {
             let backoff = cx.config.summary_min.saturating_mul(1 << peer.fruitless.min(16));
             peer.not_before = now + backoff.min(cx.config.summary_max);
             peer.fruitless = peer.fruitless.saturating_add(1);
+            peer.asked_at = now;
+            self.turn_ends = now + TURN_MAX;
             let (from, tries) = (*from, peer.fruitless);
             self.asked = Some((from, now + SILENCE_MAX));
             self.describe(from, &theirs, tries, cx);
@@ -331,8 +349,14 @@ impl<P: PeerId> Catchup<P> {
     }
 
     fn begin(&mut self, to: P, cx: &mut Context<'_, P>) {
+        // Nobody takes the turn of another by a sketch that nobody asked for.
+        match &self.asked {
+            Some((asked, until)) if *asked != to && *until > cx.now => return,
+            Some((asked, _)) if *asked == to => {}
+            _ => self.turn_ends = cx.now + TURN_MAX,
+        }
         if let Ok(message) = reconcile::begin(&mut self.sorted, cx.history, cx.now) {
-            self.asked = Some((to, cx.now + SILENCE_MAX));
+            self.asked = Some((to, (cx.now + SILENCE_MAX).min(self.turn_ends)));
             let step = Reconcile {
                 floor: cx.floor(),
                 answer: false,
@@ -394,7 +418,7 @@ impl<P: PeerId> Catchup<P> {
             return Ok(());
         }
         match &mut self.asked {
-            Some((asked, until)) if *asked == from => *until = cx.now + SILENCE_MAX,
+            Some((asked, until)) if *asked == from => *until = (cx.now + SILENCE_MAX).min(self.turn_ends),
             // An answer that nobody waits for.
             _ => return Ok(()),
         }
@@ -453,9 +477,10 @@ impl<P: PeerId> Catchup<P> {
     /// Summaries to all that are not known to agree.
     fn tell(&mut self, cx: &mut Context<'_, P>) {
         let summary = cx.summary(std::mem::take(&mut self.fresh));
+        self.news_since = None;
         let mut open = false;
         for (to, peer) in &mut self.peers {
-            if peer.agreed != Some(summary.fingerprint) {
+            if peer.heard != Some(summary.fingerprint) {
                 open = true;
                 peer.told = Some((summary.fingerprint, cx.now));
                 cx.out.push_back(Output::send(*to, Frame::Summary(summary)));

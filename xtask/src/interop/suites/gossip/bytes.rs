@@ -19,7 +19,11 @@ fn lines(sent: &[u8]) -> impl Iterator<Item = &[u8]> {
 /// Two of ours greet each other, switch, and go on in frames.
 pub(super) fn between_ours(sent: &[u8]) -> Result<()> {
     let first = lines(sent).next().unwrap_or_default();
-    ensure!(first.starts_with(GREETING), "the first line is no greeting: {}", shown(first));
+    ensure!(
+        first.starts_with(GREETING),
+        "the first line is no greeting: {}",
+        shown(first)
+    );
     ensure!(lines(sent).any(|line| line == SWITCH), "it never switched to frames");
     Ok(())
 }
@@ -37,7 +41,11 @@ pub(super) async fn to_theirs(
     let whole = sent.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
     for (place, line) in lines(sent.get(..whole).unwrap_or_default()).enumerate() {
         if place == 0 {
-            ensure!(line.starts_with(GREETING), "the first line is no greeting: {}", shown(line));
+            ensure!(
+                line.starts_with(GREETING),
+                "the first line is no greeting: {}",
+                shown(line)
+            );
             continue;
         }
         let Some(parts) = Parts::of(line) else {
@@ -49,8 +57,13 @@ pub(super) async fn to_theirs(
             ensure!(!scene.is_honest(), "a line of nobody: {}", shown(line));
             continue;
         };
-        let answer = scribe.ask(&format!("!line {seed} {} {}", parts.seq, parts.message)).await?;
-        let theirs = answer.get("line").and_then(Value::as_str).context("the scribe's line")?;
+        let answer = scribe
+            .ask(&format!("!line {seed} {} {}", parts.seq, parts.message))
+            .await?;
+        let theirs = answer
+            .get("line")
+            .and_then(Value::as_str)
+            .context("the scribe's line")?;
         ensure!(
             parts.bare == theirs,
             "sent\n      {}\n    where the original sends\n      {theirs}",
@@ -59,7 +72,11 @@ pub(super) async fn to_theirs(
         if scene.is_still() {
             // Otherwise the original would pass over it.
             let before = highest.insert(parts.public, parts.seq);
-            ensure!(before.is_none_or(|before| before < parts.seq), "not in order: {}", shown(line));
+            ensure!(
+                before.is_none_or(|before| before < parts.seq),
+                "not in order: {}",
+                shown(line)
+            );
         }
     }
     Ok(())

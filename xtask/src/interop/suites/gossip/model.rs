@@ -145,7 +145,10 @@ impl Model {
 
     /// The messages that a node must have heard in this life.
     pub(super) fn heard(&self, node: usize) -> impl Iterator<Item = usize> {
-        self.nodes.get(node).into_iter().flat_map(|state| state.heard.iter().copied())
+        self.nodes
+            .get(node)
+            .into_iter()
+            .flat_map(|state| state.heard.iter().copied())
     }
 
     fn neighbours(&self, node: usize) -> Vec<usize> {

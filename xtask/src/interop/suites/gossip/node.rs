@@ -83,14 +83,14 @@ pub(super) struct Heard {
 }
 
 impl Heard {
-    /// Both programs print `{…"public":"…","message":…}`. Messages are compared as they are printed: not every JSON text that
-    /// JavaScript has is one for others.
+    /// Both programs print `{…"public":"…","message":…}`. Ours escapes what would steer a terminal, so messages are compared
+    /// as JavaScript would print them.
     fn in_line(line: &str) -> Option<Self> {
         let (head, message) = line.split_once(r#","message":"#)?;
         let (_, public) = head.split_once(r#""public":""#)?;
         Some(Self {
             public: public.strip_suffix('"')?.to_owned(),
-            text: message.strip_suffix('}')?.to_owned(),
+            text: handfast_json::parse(message.strip_suffix('}')?).ok()?.to_compact(),
         })
     }
 }
@@ -200,7 +200,9 @@ impl Node {
     /// Waits until so many connections have begun. Ours do not tell, but greet whoever they are connected to.
     pub(super) async fn until_connected(&self, count: usize) -> Result<()> {
         let mut said = self.said.clone();
-        let said = said.wait_for(|said| said.connected >= count || said.broken.is_some()).await?;
+        let said = said
+            .wait_for(|said| said.connected >= count || said.broken.is_some())
+            .await?;
         said.broken.as_ref().map_or(Ok(()), |why| bail!("{why}"))
     }
 
@@ -236,7 +238,9 @@ fn listening(line: &str) -> Option<String> {
         return Some(address.trim().to_owned());
     }
     let event: serde_json::Value = serde_json::from_str(line).ok()?;
-    let address = event.get("address").filter(|_| event.get("event").is_some_and(|event| event == "listening"));
+    let address = event
+        .get("address")
+        .filter(|_| event.get("event").is_some_and(|event| event == "listening"));
     Some(address?.as_str()?.to_owned())
 }
 

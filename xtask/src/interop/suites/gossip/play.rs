@@ -1,11 +1,11 @@
 //! Plays a scene with a cast.
 
+use super::super::identity;
 use super::bytes;
 use super::model::Model;
 use super::node::{Heard, Maker, Node};
 use super::scene::{Rounds, Scene, Step};
 use super::wire::Wire;
-use super::super::identity;
 use crate::interop::peers::Peer;
 use anyhow::{Context as _, Result, bail, ensure};
 use futures_util::future::try_join_all;
@@ -15,7 +15,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 /// How long a scene may take. A machine that is busy with other scenes must not fail it.
-const DEADLINE: Duration = Duration::from_secs(60);
+const DEADLINE: Duration = Duration::from_secs(30);
 
 /// Messages of every kind that JSON can be. Each is an object, as the original wants.
 const TEXTS: &[&str] = &[
@@ -120,7 +120,10 @@ impl<'a> Stage<'a> {
             }
             Step::SayTexts(node) => {
                 for text in TEXTS {
-                    let line = self.scribe.ask(&format!("!line {} 0 {text}", self.seed_text(node))).await?;
+                    let line = self
+                        .scribe
+                        .ask(&format!("!line {} 0 {text}", self.seed_text(node)))
+                        .await?;
                     let message = line.get("message").and_then(Value::as_str).context("a message")?;
                     self.publish(node, text, message.to_owned()).await?;
                 }
@@ -357,7 +360,10 @@ impl<'a> Stage<'a> {
         while let Some(&node) = found.get(place) {
             place += 1;
             for &(one, other) in &links {
-                for next in [(one, other), (other, one)].into_iter().filter_map(|(a, b)| (a == node).then_some(b)) {
+                for next in [(one, other), (other, one)]
+                    .into_iter()
+                    .filter_map(|(a, b)| (a == node).then_some(b))
+                {
                     if next != from && !found.contains(&next) {
                         found.push(next);
                     }
@@ -370,12 +376,17 @@ impl<'a> Stage<'a> {
     fn judge_memory(&self, node: usize, most: usize) -> Result<()> {
         let node = self.node(node)?;
         // Only Linux tells.
-        let status = node.process.map(|process| std::fs::read_to_string(format!("/proc/{process}/status")));
+        let status = node
+            .process
+            .map(|process| std::fs::read_to_string(format!("/proc/{process}/status")));
         let Some(Ok(status)) = status else { return Ok(()) };
         let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
         let resident = resident.and_then(|line| line.split_whitespace().next()?.parse::<usize>().ok());
         let mebibytes = resident.context("VmRSS")? / 1024;
-        ensure!(mebibytes <= most, "the node holds {mebibytes} MiB, and {most} MiB are allowed");
+        ensure!(
+            mebibytes <= most,
+            "the node holds {mebibytes} MiB, and {most} MiB are allowed"
+        );
         Ok(())
     }
 
@@ -385,11 +396,17 @@ impl<'a> Stage<'a> {
         for (number, node) in self.nodes.iter().enumerate() {
             let Some(node) = node else { continue };
             let heard = node.heard();
-            let lacking = self.expected(number).into_iter().filter(|message| !heard.contains_key(message));
+            let lacking = self
+                .expected(number)
+                .into_iter()
+                .filter(|message| !heard.contains_key(message));
             let lacking: Vec<String> = lacking.map(|message| message.text).collect();
             if let Some(first) = lacking.first() {
                 let first: String = first.chars().take(100).collect();
-                missing.push_str(&format!("\n    node {number} has not heard {} messages, the first {first}", lacking.len()));
+                missing.push_str(&format!(
+                    "\n    node {number} has not heard {} messages, the first {first}",
+                    lacking.len()
+                ));
             }
         }
         missing

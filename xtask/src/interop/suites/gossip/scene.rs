@@ -72,7 +72,9 @@ pub(super) enum Step {
 impl Shape {
     pub(super) fn nodes(self) -> usize {
         match self {
-            Self::Line(nodes) | Self::Star(nodes) | Self::Ring(nodes) | Self::Mesh(nodes) | Self::Links(nodes, _) => nodes,
+            Self::Line(nodes) | Self::Star(nodes) | Self::Ring(nodes) | Self::Mesh(nodes) | Self::Links(nodes, _) => {
+                nodes
+            }
         }
     }
 
