@@ -341,7 +341,12 @@ async fn connections_to_whom_peers_name_do_not_stay() {
         }),
     );
     let silent = silent.permissions(handfast_stack::Permissions::anonymous(["overlay"]));
-    let named = stack().identity(keys(8)).plugin(silent).start(config(json!({}))).await.unwrap();
+    let named = stack()
+        .identity(keys(8))
+        .plugin(silent)
+        .start(config(json!({})))
+        .await
+        .unwrap();
     let mut at_named = named.events();
     let mut stranger = Stranger::meets(&anna, 9).await;
     stranger.send(topic.id(), asks(Bytes::new())).await;

@@ -354,13 +354,13 @@ impl Reader {
         let claims: Vec<_> = messages.chain(proven).collect();
         let answers = batch::verify_parallel(&claims, self.threads);
         let (sound, proven) = answers.split_at_checked(batch.len()).unwrap_or_default();
-        let (sound, mut proven) = (sound.to_vec(), proven.to_vec().into_iter());
+        let mut proven = proven.iter();
         batch
             .into_iter()
             .zip(sound)
             .map(|(opened, sound)| {
-                let proven = opened.proof.is_some() && proven.next() == Some(true);
-                if sound {
+                let proven = opened.proof.is_some() && proven.next() == Some(&true);
+                if *sound {
                     Ok(opened.into_item(proven))
                 } else {
                     Err(Refused::Forged)

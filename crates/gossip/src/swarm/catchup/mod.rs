@@ -200,9 +200,8 @@ impl<P: PeerId> Catchup<P> {
             return;
         }
         // Caught-up messages come in bursts; their news waits until the burst is over.
-        let restart = fresh
-            && self.fresh
-            && cx.now.since(*self.news_since.get_or_insert(cx.now)) < cx.config.summary_min;
+        let restart =
+            fresh && self.fresh && cx.now.since(*self.news_since.get_or_insert(cx.now)) < cx.config.summary_min;
         self.fresh |= fresh;
         let at = cx.now + delay + delay.mul_f64(cx.rng.random_range(0.0..0.5));
         if restart || self.next.is_none_or(|next| at < next) {
