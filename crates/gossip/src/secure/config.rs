@@ -36,6 +36,8 @@ pub struct Config {
     pub author: Rate,
     /// How many lines a link may bring that are no sound messages, before it is dropped: each may cost a signature check.
     pub unsound: Rate,
+    /// Among how many threads large batches of signatures are divided. They end with the call that needs them.
+    pub threads: usize,
     /// History, tree and catch-up among peers of our kind.
     pub swarm: swarm::Config,
 }
@@ -59,6 +61,7 @@ impl Default for Config {
                 per_second: 10,
                 burst: 1_000,
             },
+            threads: 1,
             swarm: swarm::Config {
                 message_max: LINE_MAX,
                 ..swarm::Config::default()
