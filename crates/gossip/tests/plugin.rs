@@ -179,6 +179,17 @@ async fn late_joiners_hear_what_was_said_before() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_is_said_before_there_is_a_neighbour_is_heard_by_the_first() {
+    let topic = Topic::open("garden");
+    let (anna, at_anna) = start(1).await;
+    let mut events = at_anna.join(topic.clone(), Join::default()).await.unwrap();
+    let (_ben, at_ben) = start(2).await;
+    at_ben.join(topic.clone(), through(&anna)).await.unwrap();
+    say(&at_ben, &topic, "the beans are up").await;
+    assert_eq!(text(&heard(&mut events).await), "the beans are up");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn nodes_that_talk_at_the_same_instant_become_neighbours() {
     let topic = Topic::open("garden");
     let ((anna, at_anna), (ben, at_ben)) = (start(1).await, start(2).await);

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     Certificate, Contact, Error, Item, MessageId, NodeId, Revocation, Sequence, Time, Topic, TopicId,
-    discovery::{Discovery, Found},
+    discovery::Discovery,
     overlay::{Frame, InEvent, OutEvent, Overlay},
     secure::{Message, SignedRules, content},
     swarm::Delivery,
@@ -17,7 +17,10 @@ use crate::{
     topic::{Members, TopicRules},
 };
 use bytes::{BufMut, Bytes, BytesMut};
-use futures_util::{StreamExt, stream::SelectAll};
+use futures_util::{
+    StreamExt,
+    stream::{AbortHandle, BoxStream, SelectAll, abortable},
+};
 use handfast_json::Value;
 use handfast_keys::{KeyPair, PublicKey};
 use handfast_stack::{Event as NodeEvent, Events as NodeEvents, NodeHandle, Peer, Scope};
@@ -27,11 +30,12 @@ use std::{
     time::Duration,
 };
 use tokio::{
-    sync::{broadcast, mpsc},
+    sync::{OwnedSemaphorePermit, Semaphore, broadcast, mpsc},
     time::{Instant, sleep_until, timeout},
 };
 
 /// Frames and news of sessions that wait for the driver. When it is full, the sessions stop reading, and their peers wait.
+/// How many bytes wait, [`ROOM`](super::session::ROOM) says.
 pub(super) const INBOX: usize = 1024;
 /// Commands that wait for the driver; whoever gives more waits.
 pub(super) const COMMANDS: usize = 256;
@@ -49,16 +53,23 @@ const DAY: Duration = Duration::from_secs(86_400);
 
 /// The first byte of what travels over a duplex: a frame of the overlay.
 const FRAME: u8 = 0;
-/// The first byte of what travels over a duplex: a revocation.
+/// The first byte of what travels over a duplex: revocations, one behind the other.
 const REVOCATION: u8 = 1;
+/// How many revocations travel together at most: each may cost a signature check, and others wait meanwhile.
+const REVOCATIONS: usize = 256;
 
 /// What the driver is told by its helpers.
 #[derive(Debug)]
 pub(super) enum Input {
     /// A peer has opened a session.
     Opened { peer: NodeId, number: u64, outbox: Outbox },
-    /// Something came over a session.
-    Frame { peer: NodeId, number: u64, frame: Bytes },
+    /// Something came over a session. It takes room until it is dropped.
+    Frame {
+        peer: NodeId,
+        number: u64,
+        frame: Bytes,
+        room: OwnedSemaphorePermit,
+    },
     /// A peer whose socket did not drain takes messages again.
     Relieved { peer: NodeId },
     /// A session has ended; `broken` says whether without a goodbye.
@@ -84,6 +95,8 @@ struct Here {
     certificate: Option<Certificate>,
     discreet: bool,
     neighbours: BTreeSet<NodeId>,
+    /// What looks for others.
+    searches: Vec<AbortHandle>,
     events: broadcast::Sender<Event>,
 }
 
@@ -101,7 +114,7 @@ pub(super) struct Driver {
     /// Connected peers that have this plugin, whether or not they are in any of our topics.
     speakers: BTreeMap<NodeId, Contact<NodeId>>,
     discovery: Vec<Arc<dyn Discovery>>,
-    found: SelectAll<futures_util::stream::BoxStream<'static, (TopicId, Vec<Contact<NodeId>>)>>,
+    found: SelectAll<BoxStream<'static, (TopicId, Vec<Contact<NodeId>>)>>,
     /// The last number that was given to an own message.
     number: Option<u64>,
 }
@@ -113,6 +126,7 @@ pub(super) struct Parts {
     pub(super) node: NodeHandle,
     pub(super) discovery: Vec<Arc<dyn Discovery>>,
     pub(super) inbox: mpsc::Sender<Input>,
+    pub(super) room: Arc<Semaphore>,
     pub(super) seed: [u8; 32],
 }
 
@@ -170,6 +184,7 @@ impl Driver {
             node,
             discovery,
             inbox,
+            room,
             seed,
         } = parts;
         let clock = Clock::start();
@@ -179,7 +194,7 @@ impl Driver {
         };
         Self {
             overlay: Overlay::new(me, config.overlay.clone(), seed, clock.now()),
-            links: Links::new(node.clone(), inbox),
+            links: Links::new(node.clone(), inbox, room),
             keys,
             config,
             clock,
@@ -243,8 +258,9 @@ impl Driver {
                 };
                 here.neighbours.insert(peer);
                 let _ = here.events.send(Event::NeighbourUp(peer));
-                for revocation in here.members.revocations() {
-                    self.send(peer, tagged(REVOCATION, &revocation.to_bytes()), now);
+                let known = here.members.revocations();
+                for some in known.chunks(REVOCATIONS) {
+                    self.send(peer, revocations(some), now);
                 }
             }
             OutEvent::NeighbourDown { topic, peer } => {
@@ -288,11 +304,17 @@ impl Driver {
     fn input(&mut self, input: Input, now: Time) {
         match input {
             Input::Opened { peer, number, outbox } => self.links.opened(peer, number, outbox),
-            Input::Frame { peer, number, frame } => {
+            Input::Frame {
+                peer,
+                number,
+                frame,
+                room,
+            } => {
                 // What comes after this end has said its last is not heard.
                 if self.links.hears(&peer, number) {
                     self.frame(peer, frame, now);
                 }
+                drop(room);
             }
             Input::Relieved { peer } => self.overlay.handle(InEvent::Congested { peer, congested: false }, now),
             Input::Ended { peer, number, broken } => match self.links.ended(&peer, number, broken) {
@@ -329,8 +351,12 @@ impl Driver {
                 Err(_) => false,
             },
             Some((&REVOCATION, rest)) => {
-                let revocation = rest.try_into().ok().and_then(Revocation::from_bytes);
-                revocation.is_some_and(|revocation| self.heard_revocation(revocation, Some(from), now).is_ok())
+                let (told, rest) = rest.as_chunks();
+                let told = told.iter().filter_map(Revocation::from_bytes).take(REVOCATIONS);
+                rest.is_empty()
+                    && told
+                        .into_iter()
+                        .all(|told| self.heard_revocation(told, Some(from), now).is_ok())
             }
             // A newer version may say more.
             Some(_) => true,
@@ -358,7 +384,7 @@ impl Driver {
             .filter(|peer| Some(*peer) != from)
             .collect();
         for peer in others {
-            self.send(peer, tagged(REVOCATION, &revocation.to_bytes()), now);
+            self.send(peer, revocations(&[revocation]), now);
         }
         self.turn_out(now);
         Ok(())
@@ -367,7 +393,7 @@ impl Driver {
     fn command(&mut self, command: Command) {
         let now = self.clock.now();
         match command {
-            Command::Join(topic, how, reply) => answer(reply, self.join(topic, how, now)),
+            Command::Join(topic, how, reply) => answer(reply, self.join(topic, *how, now)),
             Command::Leave(topic, reply) => answer(reply, self.leave(topic, now)),
             Command::Publish(topic, value, reply) => answer(reply, self.publish(topic, &value, now)),
             Command::Revoke(revocation, reply) => {
@@ -421,21 +447,23 @@ impl Driver {
             self.node.peers().into_iter().for_each(|peer| self.probe(peer));
         }
         let (sender, receiver) = broadcast::channel(EVENTS);
+        let searches = self.discovery.iter().map(|discovery| {
+            let (found, search) = abortable(discovery.find(id));
+            self.found.push(found.map(move |contacts| (id, contacts)).boxed());
+            search
+        });
         let here = Here {
             members,
             envelope: rules.envelope(),
             certificate: how.certificate,
             discreet: how.discreet,
             neighbours: BTreeSet::new(),
+            searches: searches.collect(),
             events: sender,
         };
         self.overlay.join(id, rules, contacts, now);
         self.topics.insert(id, here);
         self.left.remove(&id);
-        for discovery in &self.discovery {
-            let found: Found = discovery.find(id);
-            self.found.push(found.map(move |contacts| (id, contacts)).boxed());
-        }
         Ok(events(receiver))
     }
 
@@ -445,15 +473,7 @@ impl Driver {
         if !here.members.revocations().is_empty() {
             self.left.insert(topic, here.members);
         }
-        // What looks for others of this topic is not needed any more.
-        let found = std::mem::take(&mut self.found);
-        drop(found);
-        for (&topic, _) in &self.topics {
-            for discovery in &self.discovery {
-                self.found
-                    .push(discovery.find(topic).map(move |contacts| (topic, contacts)).boxed());
-            }
-        }
+        here.searches.iter().for_each(AbortHandle::abort);
         Ok(())
     }
 
@@ -506,6 +526,17 @@ impl Driver {
                 if let Some(key) = peer.id().filter(|key| self.node.peer(key).is_none()) {
                     self.speakers.remove(&NodeId::from(key));
                 }
+            }
+            // Who was missed may be among them.
+            NodeEvent::Missed(_) => {
+                let connected: BTreeSet<NodeId> = self
+                    .node
+                    .peers()
+                    .iter()
+                    .filter_map(Peer::id)
+                    .map(NodeId::from)
+                    .collect();
+                self.speakers.retain(|peer, _| connected.contains(peer));
             }
             _ => {}
         }
@@ -587,6 +618,11 @@ fn heard(topic: TopicId, delivery: &Delivery<NodeId>) -> Option<Heard> {
 fn answer<T>(reply: Reply<T>, result: Result<T, Error>) {
     // Whoever asked may not wait any more.
     drop(reply.send(result));
+}
+
+fn revocations(some: &[Revocation]) -> Bytes {
+    let bytes: Vec<u8> = some.iter().flat_map(Revocation::to_bytes).collect();
+    tagged(REVOCATION, &bytes)
 }
 
 fn tagged(kind: u8, bytes: &[u8]) -> Bytes {
