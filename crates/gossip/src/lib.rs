@@ -4,6 +4,9 @@
     doc = "Gossip without I/O: see [`Overlay`], [`secure::Links`] and [`swarm::Swarm`]."
 )]
 
+#[cfg(feature = "_check")]
+#[doc(hidden)]
+pub mod check;
 #[cfg(feature = "tokio")]
 pub mod discovery;
 mod error;
