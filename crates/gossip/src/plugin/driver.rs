@@ -352,11 +352,10 @@ impl Driver {
             },
             Some((&REVOCATION, rest)) => {
                 let (told, rest) = rest.as_chunks();
+                let whole = !told.is_empty() && rest.is_empty();
                 let told = told.iter().filter_map(Revocation::from_bytes).take(REVOCATIONS);
-                rest.is_empty()
-                    && told
-                        .into_iter()
-                        .all(|told| self.heard_revocation(told, Some(from), now).is_ok())
+                let mut taken = told.map(|told| self.heard_revocation(told, Some(from), now));
+                whole && taken.all(|taken| taken.is_ok())
             }
             // A newer version may say more.
             Some(_) => true,
