@@ -200,7 +200,9 @@ impl Node {
     /// Waits until so many connections have begun. Ours do not tell, but greet whoever they are connected to.
     pub(super) async fn until_connected(&self, count: usize) -> Result<()> {
         let mut said = self.said.clone();
-        let said = said.wait_for(|said| said.connected >= count || said.broken.is_some()).await?;
+        let said = said
+            .wait_for(|said| said.connected >= count || said.broken.is_some())
+            .await?;
         said.broken.as_ref().map_or(Ok(()), |why| bail!("{why}"))
     }
 

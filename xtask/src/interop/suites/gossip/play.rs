@@ -376,7 +376,9 @@ impl<'a> Stage<'a> {
     fn judge_memory(&self, node: usize, most: usize) -> Result<()> {
         let node = self.node(node)?;
         // Only Linux tells.
-        let status = node.process.map(|process| std::fs::read_to_string(format!("/proc/{process}/status")));
+        let status = node
+            .process
+            .map(|process| std::fs::read_to_string(format!("/proc/{process}/status")));
         let Some(Ok(status)) = status else { return Ok(()) };
         let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
         let resident = resident.and_then(|line| line.split_whitespace().next()?.parse::<usize>().ok());

@@ -49,7 +49,9 @@ impl Wire {
     /// Waits until one end has sent something.
     pub(super) async fn until_sent(&self, end: usize) -> Result<()> {
         let mut passed = self.passed.get(end).context("there are two ends")?.clone();
-        let passed = passed.wait_for(|passed| !passed.bytes.is_empty() || passed.ended).await?;
+        let passed = passed
+            .wait_for(|passed| !passed.bytes.is_empty() || passed.ended)
+            .await?;
         ensure!(!passed.ended, "a node hung up at once");
         Ok(())
     }
