@@ -46,6 +46,7 @@ mod links;
 mod methods;
 mod outbox;
 mod session;
+mod wire;
 
 pub use handle::{Event, Events, GossipHandle, Heard, Join, Joined, contact};
 

@@ -6,17 +6,18 @@ use super::{
     handle::{Command, Event, Events, Heard, Join, Joined, NOT_JOINED, Reply, contact, events},
     links::{Gone, Links, Sent},
     outbox::Outbox,
+    wire::{self, Said},
 };
 use crate::{
     Certificate, Contact, Error, Item, MessageId, NodeId, Revocation, Sequence, Time, Topic, TopicId,
     discovery::Discovery,
-    overlay::{Frame, InEvent, OutEvent, Overlay},
+    overlay::{InEvent, OutEvent, Overlay},
     secure::{Message, SignedRules, content},
     swarm::Delivery,
     tokio::clock::Clock,
     topic::{Members, TopicRules},
 };
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::Bytes;
 use futures_util::{
     StreamExt,
     stream::{AbortHandle, BoxStream, SelectAll, abortable},
@@ -53,13 +54,6 @@ const SWEEP: Duration = Duration::from_secs(1);
 
 /// How long the driver sleeps if nothing is due.
 const DAY: Duration = Duration::from_secs(86_400);
-
-/// The first byte of what travels over a duplex: a frame of the overlay.
-const FRAME: u8 = 0;
-/// The first byte of what travels over a duplex: revocations, one behind the other.
-const REVOCATION: u8 = 1;
-/// How many revocations travel together at most: each may cost a signature check, and others wait meanwhile.
-const REVOCATIONS: usize = 256;
 
 /// What the driver is told by its helpers.
 #[derive(Debug)]
@@ -259,8 +253,7 @@ impl Driver {
     fn out_event(&mut self, event: OutEvent<NodeId>, now: Time) {
         match event {
             OutEvent::Send { to, frame } => {
-                let frame = tagged(FRAME, &frame.encode());
-                self.send(to, frame, now);
+                self.send(to, wire::frame(&frame), now);
             }
             OutEvent::Disconnect { peer } => self.links.disconnect(&peer),
             OutEvent::Deliver { topic, delivery } => self.deliver(topic, delivery),
@@ -271,8 +264,8 @@ impl Driver {
                 here.neighbours.insert(peer);
                 let _ = here.events.send(Event::NeighbourUp(peer));
                 let known = here.members.revocations();
-                for some in known.chunks(REVOCATIONS) {
-                    self.send(peer, revocations(some), now);
+                for some in known.chunks(wire::REVOCATIONS) {
+                    self.send(peer, wire::revoked(some), now);
                 }
             }
             OutEvent::NeighbourDown { topic, peer } => {
@@ -334,7 +327,7 @@ impl Driver {
             } => {
                 // What comes after this end has said its last is not heard.
                 if self.links.hears(&peer, number) {
-                    self.frame(peer, frame, now);
+                    self.frame(peer, &frame, now);
                 }
                 drop(room);
             }
@@ -367,25 +360,20 @@ impl Driver {
     }
 
     /// Something from a peer.
-    fn frame(&mut self, from: NodeId, bytes: Bytes, now: Time) {
-        let sound = match bytes.split_first() {
-            None => true,
-            Some((&FRAME, rest)) => match Frame::decode(&bytes.slice_ref(rest)) {
-                Ok(frame) => {
-                    self.overlay.handle(InEvent::Frame { from, frame }, now);
-                    true
-                }
-                Err(_) => false,
-            },
-            Some((&REVOCATION, rest)) => {
-                let (told, rest) = rest.as_chunks();
-                let whole = !told.is_empty() && rest.is_empty();
-                let told = told.iter().filter_map(Revocation::from_bytes).take(REVOCATIONS);
-                let mut taken = told.map(|told| self.heard_revocation(told, Some(from), now));
-                whole && taken.all(|taken| taken.is_ok())
+    fn frame(&mut self, from: NodeId, bytes: &[u8], now: Time) {
+        let sound = match wire::read(bytes) {
+            None => false,
+            Some(Said::Nothing) => true,
+            Some(Said::Frame(frame)) => {
+                self.overlay.handle(InEvent::Frame { from, frame }, now);
+                true
             }
-            // A newer version may say more.
-            Some(_) => true,
+            Some(Said::Revoked(told)) => {
+                let mut taken = told
+                    .into_iter()
+                    .map(|told| self.heard_revocation(told, Some(from), now));
+                taken.all(|taken| taken.is_ok())
+            }
         };
         if !sound {
             tracing::debug!(peer = ?from, "sent something that no honest peer sends");
@@ -410,7 +398,7 @@ impl Driver {
             .filter(|peer| Some(*peer) != from)
             .collect();
         for peer in others {
-            self.send(peer, revocations(&[revocation]), now);
+            self.send(peer, wire::revoked(&[revocation]), now);
         }
         self.turn_out(now);
         Ok(())
@@ -608,8 +596,7 @@ impl Driver {
             if let OutEvent::Send { to, frame } = event
                 && self.links.is_linked(&to)
             {
-                let frame = tagged(FRAME, &frame.encode());
-                self.links.send(to, frame, Bytes::new);
+                self.links.send(to, wire::frame(&frame), Bytes::new);
             }
         }
         let mut open = self.links.disconnect_all();
@@ -644,18 +631,6 @@ fn heard(topic: TopicId, delivery: &Delivery<NodeId>) -> Option<Heard> {
 fn answer<T>(reply: Reply<T>, result: Result<T, Error>) {
     // Whoever asked may not wait any more.
     drop(reply.send(result));
-}
-
-fn revocations(some: &[Revocation]) -> Bytes {
-    let bytes: Vec<u8> = some.iter().flat_map(Revocation::to_bytes).collect();
-    tagged(REVOCATION, &bytes)
-}
-
-fn tagged(kind: u8, bytes: &[u8]) -> Bytes {
-    let mut frame = BytesMut::with_capacity(1 + bytes.len());
-    frame.put_u8(kind);
-    frame.put_slice(bytes);
-    frame.freeze()
 }
 
 /// Where others reach this node: all ways that lead here from elsewhere, or else those on this machine. Empty, if it does not
