@@ -165,7 +165,7 @@ pub struct Joined {
 /// What the driver is asked to do.
 #[derive(Debug)]
 pub(super) enum Command {
-    Join(Topic, Join, Reply<Events>),
+    Join(Topic, Box<Join>, Reply<Events>),
     Leave(TopicId, Reply<()>),
     Publish(TopicId, Value, Reply<MessageId>),
     Revoke(Revocation, Reply<()>),
@@ -194,7 +194,7 @@ impl GossipHandle {
     /// [`Error::Caller`] if it has joined already and there is no new certificate, has joined as many topics as it may, or an address has no key;
     /// [`Error::Certificate`] if the topic is closed and the certificate does not do; [`Error::Stopped`] if the node has closed.
     pub async fn join(&self, topic: Topic, how: Join) -> Result<Events, Error> {
-        self.ask(|reply| Command::Join(topic, how, reply)).await
+        self.ask(|reply| Command::Join(topic, Box::new(how), reply)).await
     }
 
     /// Leaves a topic, and says goodbye to the neighbours in it.
