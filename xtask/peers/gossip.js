@@ -9,7 +9,6 @@
 'use strict'
 const { args, say, project, identity, exitWithParent, reportCrashes } = require('./lib/peer')
 const net = require('net')
-const readline = require('readline')
 const Gossip = project('sg')('secure-gossip')
 
 const { seed = '01'.repeat(32), interval = '100', listen = '', dial = '', quiet } = args()
@@ -71,8 +70,14 @@ for (const address of listen.split(',').filter(Boolean)) {
   server.listen(Number(port), host, () => say('listening', { address: `${host}:${server.address().port}` }))
 }
 dial.split(',').filter(Boolean).forEach(connect)
-readline.createInterface({ input: process.stdin }).on('line', (line) => {
-  if (line.startsWith('!')) command(line)
-  else if (line !== '') gossip.publish(JSON.parse(line))
+// Not by readline, which also ends lines at U+2028, as stands in JSON texts.
+let rest = ''
+process.stdin.setEncoding('utf8').on('data', (text) => {
+  const lines = (rest + text).split('\n')
+  rest = lines.pop()
+  for (const line of lines.filter(Boolean)) {
+    if (line.startsWith('!')) command(line)
+    else gossip.publish(JSON.parse(line))
+  }
 })
 say('ready', { public: gossip.keys.public, pid: process.pid })

@@ -74,7 +74,7 @@ pub(super) async fn run(home: &Home, options: args::GossipNode) -> Result<(), Fa
 }
 
 fn read(text: &[u8]) -> anyhow::Result<Value> {
-    handfast_json::parse(text.trim_ascii()).context("this is no JSON")
+    Ok(handfast_json::parse(text.trim_ascii())?)
 }
 
 async fn listen(place: &Place) -> Result<TcpListener, Failure> {

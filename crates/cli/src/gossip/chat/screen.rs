@@ -175,10 +175,7 @@ impl Picture {
             format!("  {}", count(neighbours, "neighbour")).dim(),
         ];
         frame.render_widget(Row::from(title), head);
-        frame.render_widget(
-            Row::from(vec!["join ".dim(), Span::raw(self.about.join.as_str())]),
-            join,
-        );
+        frame.render_widget(Row::from(self.about.join.as_str()).dim(), join);
         let talk = match middle.width < ROOM_FOR_NEIGHBOURS {
             true => middle,
             false => {
@@ -312,7 +309,7 @@ mod tests {
     fn picture() -> Picture {
         let about = About {
             topic: "garden".into(),
-            join: "handfast gossip chat --join net:192.0.2.7:1~shs:KEY".into(),
+            join: "--join net:192.0.2.7:1~shs:KEY".into(),
         };
         Picture::new(about, Room::new(key(1), "anna"))
     }

@@ -83,14 +83,14 @@ pub(super) struct Heard {
 }
 
 impl Heard {
-    /// Both programs print `{…"public":"…","message":…}`. Messages are compared as they are printed: not every JSON text that
-    /// JavaScript has is one for others.
+    /// Both programs print `{…"public":"…","message":…}`. Ours escapes what would steer a terminal, so messages are compared
+    /// as JavaScript would print them.
     fn in_line(line: &str) -> Option<Self> {
         let (head, message) = line.split_once(r#","message":"#)?;
         let (_, public) = head.split_once(r#""public":""#)?;
         Some(Self {
             public: public.strip_suffix('"')?.to_owned(),
-            text: message.strip_suffix('}')?.to_owned(),
+            text: handfast_json::parse(message.strip_suffix('}')?).ok()?.to_compact(),
         })
     }
 }

@@ -15,7 +15,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 /// How long a scene may take. A machine that is busy with other scenes must not fail it.
-const DEADLINE: Duration = Duration::from_secs(60);
+const DEADLINE: Duration = Duration::from_secs(30);
 
 /// Messages of every kind that JSON can be. Each is an object, as the original wants.
 const TEXTS: &[&str] = &[
