@@ -17,6 +17,9 @@ pub(crate) struct Joining<P> {
     pub(crate) given: Vec<Contact<P>>,
     /// Those who were asked and have not answered.
     asked: Vec<P>,
+    /// Whether one of them has answered since the last join. Until then neighbours may all have come through this node, and be
+    /// cut off from the network with it.
+    welcomed: bool,
     pub(crate) retry: Option<Time>,
     pause: Duration,
     first_pause: Duration,
@@ -59,6 +62,7 @@ impl<P: PeerId> Joining<P> {
         Self {
             given: Vec::new(),
             asked: Vec::new(),
+            welcomed: false,
             retry: None,
             pause: config.join_retry,
             first_pause: config.join_retry,
@@ -124,7 +128,7 @@ impl<P: PeerId> Membership<P> {
 
     pub(crate) fn retry_join(&mut self, now: Time) {
         let nobody = self.views.next_rested().is_none();
-        if self.views.active.is_empty() || (self.views.missing() > 0 && nobody) {
+        if !self.joining.welcomed || self.views.active.is_empty() || (self.views.missing() > 0 && nobody) {
             self.ask_contacts(now);
         } else {
             self.joining.retry = None;
@@ -235,6 +239,7 @@ impl<P: PeerId> Membership<P> {
             return;
         };
         self.joining.asked.swap_remove(place);
+        self.joining.welcomed = true;
         self.joining.pause = self.joining.first_pause;
         if peers.len() < FEW_PEERS
             && let Some(contact) = self.joining.given.iter().find(|contact| contact.peer == from)
