@@ -294,22 +294,25 @@ impl Chart {
         Ok(())
     }
 
-    /// The corner with the fewest points beneath the legend.
+    /// The place with the fewest points beneath the legend, which takes half of the width and a third of the height.
     fn legend(&self, right: f64, top: f64) -> SeriesLabelPosition {
-        let corners = [
-            (SeriesLabelPosition::UpperRight, true, true),
-            (SeriesLabelPosition::LowerRight, true, false),
-            (SeriesLabelPosition::UpperLeft, false, true),
-            (SeriesLabelPosition::LowerLeft, false, false),
+        let places = [
+            (SeriesLabelPosition::UpperRight, true, 2),
+            (SeriesLabelPosition::MiddleRight, true, 1),
+            (SeriesLabelPosition::LowerRight, true, 0),
+            (SeriesLabelPosition::UpperLeft, false, 2),
+            (SeriesLabelPosition::MiddleLeft, false, 1),
+            (SeriesLabelPosition::LowerLeft, false, 0),
         ];
         let points = || self.series.iter().flat_map(|series| &series.points);
-        let covered = |(_, to_right, upper): &(SeriesLabelPosition, bool, bool)| {
+        let third = |y: f64| ((y / top * 3.0) as u8).min(2);
+        let covered = |(_, to_right, height): &(SeriesLabelPosition, bool, u8)| {
             points()
-                .filter(|(x, y)| (*x > right / 2.0) == *to_right && (*y > top * 0.6) == *upper)
+                .filter(|(x, y)| (*x > right / 2.0) == *to_right && third(*y) == *height)
                 .count()
         };
-        let best = corners.into_iter().min_by_key(covered);
-        best.map_or(SeriesLabelPosition::UpperRight, |(corner, ..)| corner)
+        let best = places.into_iter().min_by_key(covered);
+        best.map_or(SeriesLabelPosition::UpperRight, |(place, ..)| place)
     }
 }
 
