@@ -42,6 +42,8 @@ const MEASURED: Measured = Measured {
     theirs: 16_000,
     ours: 48_000,
 };
+/// Linux tells processor time in hundredths of a second.
+const TICKS: f64 = 100.0;
 /// How long nothing may arrive before a run is given up.
 const SILENCE: Duration = Duration::from_secs(20);
 
@@ -52,10 +54,12 @@ struct Measured {
 
 pub(crate) fn run() -> Result<()> {
     let load = Load::make(WARM_UP + MEASURED.ours.max(MEASURED.theirs))?;
-    let theirs = Relay::theirs()?.through(&load, MEASURED.theirs)?;
+    let [theirs, theirs_busy] = Relay::theirs()?.through(&load, MEASURED.theirs)?;
     print("js: gossip: one relay", theirs, "1/s");
-    let ours = Relay::ours()?.through(&load, MEASURED.ours)?;
+    print("js: gossip: one relay, processor", theirs_busy, "1/s");
+    let [ours, ours_busy] = Relay::ours()?.through(&load, MEASURED.ours)?;
     print("gossip: one relay", ours, "1/s");
+    print("gossip: one relay, processor", ours_busy, "1/s");
     Ok(())
 }
 
@@ -149,8 +153,9 @@ impl Relay {
         Ok(stream)
     }
 
-    /// Sends `count` messages through after the warm-up, and says how many a second came out.
-    fn through(&self, load: &Load, count: usize) -> Result<f64> {
+    /// Sends `count` messages through after the warm-up, and says how many a second came out, and how many for each second
+    /// that processors spent on them.
+    fn through(&self, load: &Load, count: usize) -> Result<[f64; 2]> {
         let mut hearing = Hearing::of(self.dial()?);
         let sending = self.dial()?;
         // What is sent back, as the package does, must not fill the pipe.
@@ -160,13 +165,24 @@ impl Relay {
         send(&sending, warm_up)?;
         hearing.hear(warm_up)?;
         let measured = rest.get(..count).context("there are as many lines")?;
+        let busy = self.busy()?;
         let start = Instant::now();
         std::thread::scope(|scope| {
             let sender = scope.spawn(|| send(&sending, measured));
             hearing.hear(measured)?;
             sender.join().map_err(|_| anyhow::anyhow!("the sender panicked"))?
         })?;
-        Ok(count as f64 / start.elapsed().as_secs_f64())
+        let rate = |time: f64| count as f64 / time;
+        Ok([rate(start.elapsed().as_secs_f64()), rate(self.busy()? - busy)])
+    }
+
+    /// Seconds of processors that the process has used.
+    fn busy(&self) -> Result<f64> {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).context("this case needs Linux")?;
+        // Behind the name, which may hold anything, the 12th and 13th field: time in user and in kernel mode.
+        let (_, fields) = stat.rsplit_once(") ").context("the name stands in parentheses")?;
+        let ticks = fields.split_whitespace().skip(11).take(2).map(str::parse::<f64>);
+        Ok(ticks.sum::<Result<f64, _>>()? / TICKS)
     }
 }
 
