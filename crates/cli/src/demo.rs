@@ -4,6 +4,7 @@ use crate::{example_api, exit::Failure};
 use anyhow::{Context, Result, anyhow, ensure};
 use futures_util::TryStreamExt;
 use handfast_boxstream::tokio::BoxStream;
+use handfast_gossip::{Gossip, Options, secure};
 use handfast_keys::{KeyPair, NetworkIdentifier, x25519};
 use handfast_mux::tokio::{Config, Peer, connection_with};
 use handfast_shs::{self as shs, Client, Outcome, Server};
@@ -66,6 +67,9 @@ async fn play() -> Result<()> {
 
     scene("Calls, of every kind and in both directions");
     talk(alices, bobs, &alice, &bob).await?;
+
+    scene("Gossip, through somebody in the middle");
+    gossip(&alice, &bob).await?;
 
     scene("Strangers");
     strangers(&listener, address, &network, &bob).await?;
@@ -247,6 +251,46 @@ fn start((tcp, outcome): Side, identity: &KeyPair) -> (Peer, Driving) {
     config.peer = Some(outcome.peer);
     let (peer, driver) = connection_with(stream, example_api::router(*identity.public()), config);
     (peer, tokio::spawn(driver))
+}
+
+/// Alice and carol both know bob, and not each other.
+async fn gossip(alice: &KeyPair, bob: &KeyPair) -> Result<()> {
+    let carol = KeyPair::generate()?;
+    say!("  carol   {}", carol.public());
+    let node = |keys: &KeyPair| Gossip::new(Options::new(keys.clone()));
+    let (at_alice, at_bob, at_carol) = (node(alice)?, node(bob)?, node(&carol)?);
+    let mut heard_by_carol = at_carol.messages();
+    let mut heard_by_alice = at_alice.messages();
+    let join = |one: &Gossip, other: &Gossip| {
+        let (here, there) = duplex(64 * 1024);
+        tokio::spawn(one.create_peer_stream(here));
+        tokio::spawn(other.create_peer_stream(there));
+    };
+    join(&at_alice, &at_bob);
+
+    at_alice.publish(json!({ "text": "the beans are up" }))?;
+    join(&at_bob, &at_carol);
+    let (message, info) = heard_by_carol.next().await.context("carol heard nothing")?;
+    ensure!(
+        info.public.as_bytes() == alice.public().as_bytes(),
+        "carol heard somebody else"
+    );
+    proved(format!(
+        "carol hears {message}, signed by alice, although bob brings it and carol came later"
+    ));
+    at_carol.publish(json!({ "text": "here too" }))?;
+    let (message, _) = heard_by_alice.next().await.context("alice heard nothing")?;
+    proved(format!("alice hears {message} from carol, and each of it once"));
+
+    let signed = secure::Message::sign(alice, &handfast_json::parse(r#"{"text":"yes"}"#)?, 1)?;
+    let meddled = String::from_utf8(signed.line().to_vec())?.replace("yes", "no!");
+    ensure!(
+        secure::Message::parse(meddled.as_bytes()).is_err(),
+        "bob put words into alice's mouth"
+    );
+    proved("a word changed on the way: nobody takes it for alice's, and nobody passes it on");
+    tokio::join!(at_alice.stop(), at_bob.stop(), at_carol.stop());
+    Ok(())
 }
 
 /// What a stranger sees and what bob learns.

@@ -1,6 +1,7 @@
 //! `handfast start` and `handfast serve`: a node, until it is told to end.
 
 use crate::{args, config, example_api, exit::Failure, home::Home, listen::Listen, out, signals::Stop};
+use handfast_gossip::plugin::GossipPlugin;
 use handfast_multiserver::{self as multiserver, Address, Endpoint, Incoming, Scope, raise_open_files};
 use handfast_stack::{Control, Error, Stack};
 
@@ -10,7 +11,8 @@ pub(crate) async fn run(home: &Home, options: args::Start, example: bool) -> Res
     let settings = config::load(home, options.config.as_deref())?;
     let network = options.network.network.unwrap_or(settings.network);
     let identity = home.identity()?;
-    let mut stack = Stack::new(network).plugin(Control);
+    let (gossip, _handle) = GossipPlugin::new(identity.clone());
+    let mut stack = Stack::new(network).plugin(Control).plugin(gossip);
     if example || options.example {
         stack = stack.plugin(example_api::plugin(*identity.public()));
     }

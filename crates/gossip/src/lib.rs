@@ -1,5 +1,12 @@
-#![doc = include_str!("../README.md")]
+#![cfg_attr(feature = "tokio", doc = include_str!("../README.md"))]
+#![cfg_attr(
+    not(feature = "tokio"),
+    doc = "Gossip without I/O: see [`Overlay`], [`secure::Links`] and [`swarm::Swarm`]."
+)]
 
+#[cfg(feature = "_check")]
+#[doc(hidden)]
+pub mod check;
 #[cfg(feature = "tokio")]
 pub mod discovery;
 mod error;

@@ -111,6 +111,14 @@ struct Section {
     contacts: Vec<handfast_multiserver::Address>,
 }
 
+/// The section `gossip` of the configuration with every default: `topics`, a list of open topics to join at the start, and
+/// `contacts`, addresses with keys of whom to ask first. For programs that explain their configuration before there is an
+/// identity.
+#[must_use]
+pub fn default_config() -> serde_json::Value {
+    json!(Section::default())
+}
+
 /// The plugin `gossip`. It serves one node, whose identity signs what is published.
 pub struct GossipPlugin {
     keys: KeyPair,
@@ -175,7 +183,7 @@ impl Plugin for GossipPlugin {
     }
 
     fn default_config(&self) -> serde_json::Value {
-        json!(Section::default())
+        default_config()
     }
 
     async fn init(&self, node: &NodeHandle, config: &PluginConfig) -> Result<Router, handfast_stack::Error> {

@@ -86,11 +86,17 @@ async fn next<T>(events: &mut Events, mut pick: impl FnMut(Event) -> Option<T>) 
 }
 
 async fn up(events: &mut Events, who: NodeId) {
-    next(events, |event| matches!(event, Event::NeighbourUp(peer) if peer == who).then_some(())).await;
+    next(events, |event| {
+        matches!(event, Event::NeighbourUp(peer) if peer == who).then_some(())
+    })
+    .await;
 }
 
 async fn down(events: &mut Events, who: NodeId) {
-    next(events, |event| matches!(event, Event::NeighbourDown(peer) if peer == who).then_some(())).await;
+    next(events, |event| {
+        matches!(event, Event::NeighbourDown(peer) if peer == who).then_some(())
+    })
+    .await;
 }
 
 async fn heard(events: &mut Events) -> Heard {
@@ -229,7 +235,10 @@ async fn members_of_a_closed_topic_hear_each_other_and_strangers_cannot_even_joi
     up(&mut bens, id(1)).await;
     say(&at_ben, &closed(), "kia ora").await;
     let heard_by_owner = heard(&mut owners).await;
-    assert_eq!((text(&heard_by_owner), heard_by_owner.public), ("kia ora".into(), *keys(2).public()));
+    assert_eq!(
+        (text(&heard_by_owner), heard_by_owner.public),
+        ("kia ora".into(), *keys(2).public())
+    );
     say(&at_owner, &closed(), "welcome").await;
     assert_eq!(text(&heard(&mut bens).await), "welcome");
 
@@ -338,7 +347,10 @@ async fn a_revoked_member_is_turned_out_everywhere_and_newcomers_are_told() {
     let (owner, at_owner) = start(1).await;
     let mut owners = at_owner.join(closed(), Join::default()).await.unwrap();
     let (ben, at_ben) = start(2).await;
-    let mut bens = at_ben.join(closed(), through(&owner).certificate(certificate(2))).await.unwrap();
+    let mut bens = at_ben
+        .join(closed(), through(&owner).certificate(certificate(2)))
+        .await
+        .unwrap();
     let (_carl, at_carl) = start(3).await;
     let how = Join::through([address(&owner), address(&ben)]).certificate(certificate(3));
     let mut carls = at_carl.join(closed(), how).await.unwrap();
@@ -347,7 +359,10 @@ async fn a_revoked_member_is_turned_out_everywhere_and_newcomers_are_told() {
 
     let revocation = Revocation::issue(&keys(1), &closed(), keys(3).public(), now()).unwrap();
     at_owner.revoke(revocation).await.unwrap();
-    next(&mut bens, |event| matches!(event, Event::Revoked(heard) if heard == revocation).then_some(())).await;
+    next(&mut bens, |event| {
+        matches!(event, Event::Revoked(heard) if heard == revocation).then_some(())
+    })
+    .await;
     down(&mut owners, id(3)).await;
     down(&mut bens, id(3)).await;
     down(&mut carls, id(1)).await;
@@ -357,8 +372,14 @@ async fn a_revoked_member_is_turned_out_everywhere_and_newcomers_are_told() {
     assert_eq!(text(&heard(&mut bens).await), "among us");
 
     let (_dora, at_dora) = start(4).await;
-    let mut doras = at_dora.join(closed(), through(&ben).certificate(certificate(4))).await.unwrap();
-    next(&mut doras, |event| matches!(event, Event::Revoked(heard) if heard == revocation).then_some(())).await;
+    let mut doras = at_dora
+        .join(closed(), through(&ben).certificate(certificate(4)))
+        .await
+        .unwrap();
+    next(&mut doras, |event| {
+        matches!(event, Event::Revoked(heard) if heard == revocation).then_some(())
+    })
+    .await;
     // Nobody but the owner can do this.
     let other = Topic::closed(*keys(2).public(), "committee");
     let forged = Revocation::issue(&keys(2), &other, keys(4).public(), now()).unwrap();
@@ -368,7 +389,10 @@ async fn a_revoked_member_is_turned_out_everywhere_and_newcomers_are_told() {
     let how = Join::default().certificate(certificate(3));
     at_carl.join(closed(), how).await.unwrap();
     say(&at_carl, &closed(), "thank you").await;
-    next(&mut owners, |event| matches!(event, Event::Heard(heard) if text(&heard) == "thank you").then_some(())).await;
+    next(&mut owners, |event| {
+        matches!(event, Event::Heard(heard) if text(&heard) == "thank you").then_some(())
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -376,7 +400,12 @@ async fn a_peer_without_the_plugin_is_left_alone() {
     let topic = Topic::open("garden");
     let hello = plugin("greeter", Router::new().sync("hello", |_cx, ()| Ok("kia ora")));
     let hello = hello.permissions(handfast_stack::Permissions::anonymous(["hello", "manifest"]));
-    let plain = stack().identity(keys(9)).plugin(hello).start(config(json!({}))).await.unwrap();
+    let plain = stack()
+        .identity(keys(9))
+        .plugin(hello)
+        .start(config(json!({})))
+        .await
+        .unwrap();
     let (anna, at_anna) = start(1).await;
     let peer = anna.connect(address(&plain)).await.unwrap();
     let mut events = at_anna.join(topic.clone(), through(&plain)).await.unwrap();
@@ -411,7 +440,12 @@ async fn other_ways_to_find_nodes_plug_in() {
     at_anna.join(topic.clone(), Join::default()).await.unwrap();
     let (plugin, at_ben) = GossipPlugin::new(keys(2));
     let plugin = plugin.discovery(Given::new([contact(&address(&anna)).unwrap()]));
-    let _ben = stack().identity(keys(2)).plugin(plugin).start(config(json!({}))).await.unwrap();
+    let _ben = stack()
+        .identity(keys(2))
+        .plugin(plugin)
+        .start(config(json!({})))
+        .await
+        .unwrap();
     let mut events = at_ben.join(topic, Join::default()).await.unwrap();
     up(&mut events, id(1)).await;
 }
@@ -442,7 +476,10 @@ async fn the_owner_uses_it_by_calls_and_by_configuration_and_strangers_do_not() 
     let first = tokio::spawn(async move { messages.try_next().await });
     patiently(async {
         while !first.is_finished() {
-            let _: String = ben.call("gossip.publish", ("garden", json!({ "text": "hi" }))).await.unwrap();
+            let _: String = ben
+                .call("gossip.publish", ("garden", json!({ "text": "hi" })))
+                .await
+                .unwrap();
             tokio::task::yield_now().await;
         }
     })
@@ -455,12 +492,18 @@ async fn the_owner_uses_it_by_calls_and_by_configuration_and_strangers_do_not() 
     let id: String = anna.call("gossip.join", ("shed",)).await.unwrap();
     assert_eq!(id.len(), 64);
     let _: Value = anna.call("gossip.leave", ("shed",)).await.unwrap();
-    let error = anna.call::<Value>("gossip.publish", ("shed", json!({}))).await.unwrap_err();
+    let error = anna
+        .call::<Value>("gossip.publish", ("shed", json!({})))
+        .await
+        .unwrap_err();
     assert!(error.message().contains("not joined"), "{error}");
 
     let peer = ben.connect(address(&anna)).await.unwrap();
     for method in ["topics", "publish", "join", "leave", "neighbours"] {
-        let error = peer.call::<Value>(&format!("gossip.{method}"), ("garden",)).await.unwrap_err();
+        let error = peer
+            .call::<Value>(&format!("gossip.{method}"), ("garden",))
+            .await
+            .unwrap_err();
         assert!(error.to_string().contains("allowed"), "{method}: {error}");
     }
 }
@@ -474,14 +517,23 @@ async fn a_mistake_of_the_caller_is_told() {
     at_anna.join(topic.clone(), Join::default()).await.unwrap();
     let twice = at_anna.join(topic.clone(), Join::default()).await.unwrap_err();
     assert!(twice.to_string().contains("already"), "{twice}");
-    for message in [json!("text"), json!({ "signature": 1 }), json!({ "text": "x".repeat(1 << 20) })] {
+    for message in [
+        json!("text"),
+        json!({ "signature": 1 }),
+        json!({ "text": "x".repeat(1 << 20) }),
+    ] {
         assert!(at_anna.publish(topic.id(), message).await.is_err());
     }
     let keyless: Address = "net:127.0.0.1:1~noauth".parse().unwrap();
     assert!(at_anna.join(Topic::open("x"), Join::through([keyless])).await.is_err());
 
     let (plugin, _) = GossipPlugin::new(keys(8));
-    let error = stack().identity(keys(1)).plugin(plugin).start(config(json!({}))).await.unwrap_err();
+    let error = stack()
+        .identity(keys(1))
+        .plugin(plugin)
+        .start(config(json!({})))
+        .await
+        .unwrap_err();
     assert!(error.to_string().contains("another identity"), "{error}");
     let (plugin, _) = GossipPlugin::new(keys(8));
     let twice = stack().identity(keys(8)).plugin(plugin);

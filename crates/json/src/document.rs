@@ -127,7 +127,7 @@ impl<'t> Document<'t> {
         self.as_number()?.as_u64()
     }
 
-    /// The text, if it is one; borrowed if it is written without escapes.
+    /// The text, if it is one.
     pub fn as_text(self) -> Option<Text> {
         self.is_string().then(|| self.text_of(self.node))
     }
@@ -219,6 +219,10 @@ impl<'t> Document<'t> {
     }
 
     fn print<const PRETTY: bool>(self, out: &mut impl Out) {
+        if self.node == 0 {
+            // Line feeds and indentation are about a fourth of most texts.
+            out.reserve(self.text.len() + self.text.len() / 4);
+        }
         let mut around: Vec<Level> = Vec::new();
         let mut node = self.node;
         let mut without = self.without;

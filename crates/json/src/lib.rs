@@ -1,4 +1,4 @@
-//! JSON exactly as V8 reads and prints it.
+#![doc = include_str!("../README.md")]
 
 mod array;
 #[cfg(feature = "_check")]
@@ -24,17 +24,9 @@ pub use self::serde::{from_value, to_value};
 pub use array::Array;
 pub use document::Document;
 pub use error::{Error, Position};
-pub use limits::Limits;
+pub use limits::{Limits, parse};
 pub use number::Number;
 pub use object::{IntoIter, Iter, Object};
 pub use tape::Tape;
 pub use text::Text;
 pub use value::Value;
-
-/// Reads a text as `JSON.parse` does, within [`Limits::DEFAULT`]: 64 MiB, 512 levels.
-///
-/// # Errors
-/// If the text is not JSON or exceeds a limit; the error says where.
-pub fn parse(text: impl AsRef<[u8]>) -> Result<Value, Error> {
-    Limits::DEFAULT.parse(text)
-}

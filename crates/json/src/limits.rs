@@ -46,11 +46,12 @@ impl Limits {
     /// If the text is not JSON or exceeds a limit.
     pub fn parse(&self, text: impl AsRef<[u8]>) -> Result<Value, Error> {
         // Short texts, which come by the million, find a tape that has room already.
-        let mut tape = TAPE.take();
+        let mut tape = TAPE.try_with(Cell::take).unwrap_or_default();
         tape.limits = *self;
         let value = tape.read(text.as_ref()).map(Document::to_value);
         if tape.room() <= KEPT {
-            TAPE.set(tape);
+            // A thread that is ending keeps nothing.
+            let _ = TAPE.try_with(|kept| kept.set(tape));
         }
         value
     }
@@ -60,4 +61,18 @@ impl Default for Limits {
     fn default() -> Self {
         Self::DEFAULT
     }
+}
+
+/// Reads a text as `JSON.parse` does, within [`Limits::DEFAULT`]: 64 MiB, 512 levels.
+///
+/// ```
+/// let value = handfast_json::parse(r#"{"b": 1.0, "10": [], "9": "\u0041"}"#)?;
+/// assert_eq!(value.to_compact(), r#"{"9":"A","10":[],"b":1}"#);
+/// # Ok::<(), handfast_json::Error>(())
+/// ```
+///
+/// # Errors
+/// If the text is not JSON or exceeds a limit; the error says where.
+pub fn parse(text: impl AsRef<[u8]>) -> Result<Value, Error> {
+    Limits::DEFAULT.parse(text)
 }

@@ -48,8 +48,12 @@ impl Number {
 
     /// Appends the number as JavaScript prints it.
     pub(crate) fn write(self, out: &mut impl Out) {
-        if let Some(whole) = self.as_u64().filter(|whole| *whole < 1 << 53) {
-            write_integer(whole, out);
+        // Minus zero is zero as an integer, which is how it prints.
+        if let Some(whole) = self.as_i64().filter(|whole| whole.unsigned_abs() < 1 << 53) {
+            if whole < 0 {
+                out.push_str("-");
+            }
+            write_integer(whole.unsigned_abs(), out);
         } else if self.0.is_finite() {
             out.push_str(ryu_js::Buffer::new().format_finite(self.0));
         } else {

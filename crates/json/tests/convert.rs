@@ -86,6 +86,20 @@ fn values_of_serde_json_become_ours_and_come_back() {
 }
 
 #[test]
+fn a_value_is_turned_into_itself_whatever_its_keys_and_texts() {
+    for text in [
+        r#"{"b":1,"10":2,"a":[{"":null},true,-0.5],"2":{"c":{}}}"#,
+        r#"{"\ud800":"\udfff","plain":"\ud83d\ude00"}"#,
+        "[[],{}]",
+        r#""text""#,
+    ] {
+        let value = parse(text).unwrap();
+        assert_eq!(to_value(&value).unwrap(), value, "{text}");
+        assert_eq!(from_value::<Value>(&value).unwrap(), value, "{text}");
+    }
+}
+
+#[test]
 fn texts_with_lone_surrogates_are_texts_and_no_strings() {
     let value = parse(r#"["\ud800", {"\udfff": 1}]"#).unwrap();
     assert_eq!(to_value(&value).unwrap(), value);

@@ -191,7 +191,13 @@ mod tests {
     fn places_have_a_host_and_a_port() {
         let place = |text: &str| text.parse::<Place>();
         assert_eq!(place("example.org:80").unwrap().to_string(), "example.org:80");
-        assert_eq!(place("[::1]:0").unwrap(), Place { host: "::1".into(), port: 0 });
+        assert_eq!(
+            place("[::1]:0").unwrap(),
+            Place {
+                host: "::1".into(),
+                port: 0
+            }
+        );
         assert_eq!(place("[::1]:0").unwrap().to_string(), "[::1]:0");
         for (text, part) in [
             ("9000", "host and a port"),

@@ -5,6 +5,7 @@ use super::{
     text,
 };
 use crate::exit::Failure;
+use handfast_gossip::plugin;
 use handfast_keys::NetworkIdentifier;
 use handfast_multiserver::{Connections, Incoming, Outgoing};
 use handfast_stack::{Config, Control, Global, Limits, Stack};
@@ -138,6 +139,15 @@ const KEYS: &[Key] = &[
         "Files with certificates, in PEM, to trust for wss besides those that the system trusts.",
         "ca = [\"/etc/ssl/own.pem\"]",
     ),
+    Key::new("gossip", "Topics to gossip about with other nodes that do."),
+    Key::new(
+        "gossip.topics",
+        "The names of open topics to be in from the start. Whoever knows a name is in.",
+    ),
+    Key::new(
+        "gossip.contacts",
+        "The addresses, with keys, of nodes to ask first in each of them; one that answers is enough.",
+    ),
 ];
 
 /// The configuration of a node.
@@ -179,6 +189,7 @@ impl Default for Settings {
             max_connections: None,
             max_half_open: None,
         };
+        config.plugins.insert("gossip".into(), plugin::default_config());
         let network = NetworkIdentifier::default();
         let config = Stack::new(network).plugin(Control).written_config(config);
         Self { network, config }

@@ -57,7 +57,12 @@ pub(super) async fn run(home: &Home, options: args::Chat) -> Result<(), Failure>
     let connections = configured.global.connections.get_or_insert_default();
     connections.outgoing = settings.outgoing();
     connections.incoming = match options.listen.as_slice() {
-        [] => Listen::incoming(&[ANYWHERE_HERE.parse().map_err(|error: String| Failure::local(anyhow!(error)))?], "shs"),
+        [] => Listen::incoming(
+            &[ANYWHERE_HERE
+                .parse()
+                .map_err(|error: String| Failure::local(anyhow!(error)))?],
+            "shs",
+        ),
         places => Listen::incoming(places, "shs"),
     };
     let node = node.start(configured).await.map_err(Failure::usage)?;
@@ -120,17 +125,24 @@ struct Chat {
 impl Chat {
     async fn run(&self, node: &Node, how: Join, topic: &str, stop: &mut Stop) -> Result<(), Failure> {
         let join = join_address(node);
-        let events = self.gossip.join(self.topic.clone(), how).await.map_err(Failure::usage)?;
+        let events = self
+            .gossip
+            .join(self.topic.clone(), how)
+            .await
+            .map_err(Failure::usage)?;
         let room = Room::new(self.me, &self.name);
         let (tell, happenings) = mpsc::channel(HAPPENINGS);
         let (say, said) = mpsc::channel(SAID);
-        node.spawn(follow(events, tell.clone()));
+        node.spawn(follow(events, tell.clone(), now()));
         node.spawn(self.clone().speak(said, tell));
 
         if std::io::stdin().is_terminal() && std::io::stdout().is_terminal() {
             let about = screen::About {
                 topic: topic.to_owned(),
-                join: join.map_or_else(|| "nobody can: this node does not listen".into(), |address| address.to_string()),
+                join: match join {
+                    Some(address) => format!("--join {address}"),
+                    None => "nobody can join through this node: it does not listen".into(),
+                },
             };
             screen::run(about, room, happenings, say, stop).await?;
         } else {
@@ -180,11 +192,11 @@ impl Chat {
 }
 
 /// Turns the topic's events into what happens in the chat.
-async fn follow(mut events: Events, tell: Sender<Happening>) {
+async fn follow(mut events: Events, tell: Sender<Happening>, since: u64) {
     while let Some(event) = events.next().await {
         let key = |node: handfast_gossip::NodeId| PublicKey::from_bytes(node.as_bytes()).ok();
         let happening = match event {
-            Event::Heard(heard) => said(heard),
+            Event::Heard(heard) => said(&heard, since),
             Event::NeighbourUp(node) => key(node).map(Happening::Neighbour),
             Event::NeighbourDown(node) => key(node).map(Happening::NeighbourGone),
             Event::Revoked(revocation) => {
@@ -202,8 +214,8 @@ async fn follow(mut events: Events, tell: Sender<Happening>) {
     }
 }
 
-/// What somebody says; `None` if it is no chat.
-fn said(heard: Heard) -> Option<Happening> {
+/// What somebody says; `None` if it is no chat. `since` is when we came.
+fn said(heard: &Heard, since: u64) -> Option<Happening> {
     let text = |name| Some(heard.message.get(name)?.as_text()?.to_string_lossy().into_owned());
     if text("type").as_deref() != Some("chat") {
         return None;
@@ -219,7 +231,7 @@ fn said(heard: Heard) -> Option<Happening> {
         name: text("name").unwrap_or_default(),
         what,
         at: heard.at,
-        earlier: heard.caught_up,
+        earlier: heard.at < since,
     })
 }
 

@@ -33,7 +33,10 @@ const LASTED: Duration = Duration::from_secs(10);
 
 pub(super) async fn run(home: &Home, options: args::GossipNode) -> Result<(), Failure> {
     let mut stop = Stop::new()?;
-    let said = options.say.iter().map(|text| read(text.as_bytes()).map_err(Failure::usage));
+    let said = options
+        .say
+        .iter()
+        .map(|text| read(text.as_bytes()).map_err(Failure::usage));
     let said: Vec<Value> = said.collect::<Result<_, _>>()?;
     let gossip = Gossip::new(Options {
         interval: Some(options.interval),
@@ -71,7 +74,7 @@ pub(super) async fn run(home: &Home, options: args::GossipNode) -> Result<(), Fa
 }
 
 fn read(text: &[u8]) -> anyhow::Result<Value> {
-    handfast_json::parse(text.trim_ascii()).context("this is no JSON")
+    Ok(handfast_json::parse(text.trim_ascii())?)
 }
 
 async fn listen(place: &Place) -> Result<TcpListener, Failure> {
@@ -85,7 +88,9 @@ async fn accept(listener: TcpListener, gossip: Gossip, room: Arc<Semaphore>) {
     let mut peers = JoinSet::new();
     loop {
         // Whoever comes when all places are taken waits in the system's queue.
-        let Ok(place) = room.clone().acquire_owned().await else { return };
+        let Ok(place) = room.clone().acquire_owned().await else {
+            return;
+        };
         let accepted = loop {
             tokio::select! {
                 accepted = listener.accept() => break accepted,

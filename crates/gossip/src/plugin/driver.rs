@@ -308,7 +308,11 @@ impl Driver {
                     self.overlay.handle(InEvent::Disconnected { peer: to }, now);
                 }
             }
-            Input::Settled(peer) => self.probe(peer),
+            Input::Settled(peer) => {
+                if self.topics.values().any(|here| !here.discreet) {
+                    self.probe(peer);
+                }
+            }
             Input::Speaks(peer) => self.speaks(&peer, now),
         }
     }
@@ -413,6 +417,8 @@ impl Driver {
         let rules = TopicRules::new(beneath, members.clone(), self.keys.public(), certificate, now)?;
         if !how.discreet {
             contacts.extend(self.speakers.values().cloned());
+            // As long as nobody wanted to know, nobody was asked.
+            self.node.peers().into_iter().for_each(|peer| self.probe(peer));
         }
         let (sender, receiver) = broadcast::channel(EVENTS);
         let here = Here {
@@ -506,10 +512,11 @@ impl Driver {
     }
 
     /// Finds out whether a connected peer gossips, unless it is known.
-    fn probe(&mut self, peer: Peer) {
+    fn probe(&self, peer: Peer) {
         let Some(key) = peer.id() else { return };
         let id = NodeId::from(key);
-        if id == NodeId::from(self.node.id()) || self.links.knows(&id) || peer.is_closing() {
+        let known = self.links.knows(&id) || self.speakers.contains_key(&id);
+        if known || key == self.node.id() || peer.is_closing() {
             return;
         }
         let inbox = self.links.inbox();

@@ -254,6 +254,12 @@ pub(crate) struct Opened {
 }
 
 impl Opened {
+    /// The line as it goes on if all of its claims are true.
+    #[cfg(feature = "_check")]
+    pub(crate) fn canonical(&self) -> &[u8] {
+        &self.line
+    }
+
     /// Bytes of memory that wait with it.
     pub(crate) fn weight(&self) -> usize {
         self.signed.len() + self.line.len()

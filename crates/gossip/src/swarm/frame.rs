@@ -73,6 +73,8 @@ pub struct Summary {
     pub authors: u32,
     /// Whether to compare at once rather than after what is on its way had time to arrive: a new link, or news by catch-up.
     pub fresh: bool,
+    /// Whether the sender knows that the receiver has the same. Then nothing is to be said.
+    pub agreed: bool,
 }
 
 /// What somebody has, author by author, see `catchup/vector.rs`.

@@ -308,6 +308,12 @@ impl<P: PeerId> Swarm<P> {
         self.tree.is_grown()
     }
 
+    /// How many messages were announced and have not come.
+    #[must_use]
+    pub fn missing(&self) -> usize {
+        self.missing.len()
+    }
+
     fn knows(&self, id: &MessageId, now: Time) -> bool {
         self.history.kept(id).is_some() || self.seen.contains(id, now)
     }

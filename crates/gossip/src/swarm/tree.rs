@@ -77,10 +77,6 @@ impl<P: PeerId> Tree<P> {
         self.neighbours.contains_key(peer)
     }
 
-    pub(super) fn peers(&self) -> impl Iterator<Item = P> {
-        self.neighbours.keys().copied()
-    }
-
     pub(super) fn eager(&self) -> impl Iterator<Item = P> {
         self.neighbours
             .iter()

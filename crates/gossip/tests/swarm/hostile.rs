@@ -307,6 +307,7 @@ fn summaries_that_lie_cost_a_question_now_and_then() {
                 fingerprint,
                 authors: 1,
                 fresh: true,
+                agreed: false,
             }),
         );
         lab.run(ms(100));

@@ -1,5 +1,6 @@
 //! Whole swarms on a virtual clock.
 
+mod frames;
 mod heal;
 mod hostile;
 mod joiner;

@@ -56,12 +56,12 @@ impl Corpus {
 
 pub(crate) fn corpora() -> Vec<Corpus> {
     let mut dice = Dice(1);
-    let messages = feed(&mut dice, 2000);
+    let messages = feed(&mut dice, 500);
     let log = format!("[{}]", messages.join(","));
-    let floats: Vec<String> = (0..20_000)
+    let floats: Vec<String> = (0..5_000)
         .map(|_| (dice.roll(1 << 53) as f64 / 1_000_003.0).to_string())
         .collect();
-    let names: Vec<String> = (0..20_000)
+    let names: Vec<String> = (0..5_000)
         .map(|number| format!("\"{}{number}\":{number}", dice.base64(8)))
         .collect();
     vec![
@@ -78,7 +78,7 @@ pub(crate) fn corpora() -> Vec<Corpus> {
             texts: vec![format!("[{}]", floats.join(","))],
         },
         Corpus {
-            name: "one object of 20,000 names",
+            name: "one object of 5,000 names",
             texts: vec![format!("{{{}}}", names.join(","))],
         },
         Corpus {

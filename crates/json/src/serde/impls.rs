@@ -70,8 +70,8 @@ fn items<S: Serializer>(mut items: Items<'_>, count: usize, depth: usize, serial
         return sequence.end();
     }
     let mut map = serializer.serialize_map(Some(count))?;
-    // Of an object every entry has a key; an optional one would not be a key to every format.
     let depth = below?;
+    // Of an object every entry has a key; an optional one would not be a key to every format.
     while let Some((Some(key), value)) = items.next() {
         map.serialize_entry(key, &Level { value, depth })?;
     }

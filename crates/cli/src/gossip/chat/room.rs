@@ -149,7 +149,10 @@ impl Room {
             return;
         }
         if self.names.len() >= PEOPLE && !self.names.contains_key(&who) {
-            let strangers = self.names.keys().filter(|&known| *known != self.me && !self.neighbours.contains_key(known));
+            let strangers = self
+                .names
+                .keys()
+                .filter(|&known| *known != self.me && !self.neighbours.contains_key(known));
             let first = strangers.copied().next();
             first.map(|first| self.names.remove(&first));
         }
@@ -200,7 +203,9 @@ pub(super) mod tests {
     #[test]
     fn what_others_write_is_shown_and_not_obeyed() {
         let mut room = room();
-        let line = room.take(said(2, "be\u{1b}[31mn\n", "\u{1b}]0;pwned\u{7}\u{202e}hi\r", 5), 9).unwrap();
+        let line = room
+            .take(said(2, "be\u{1b}[31mn\n", "\u{1b}]0;pwned\u{7}\u{202e}hi\r", 5), 9)
+            .unwrap();
         let shown = format!("{} {}", line.who.unwrap(), line.text);
         assert!(!shown.chars().any(char::is_control), "{shown:?}");
         assert!(!shown.contains('\u{202e}'), "{shown:?}");
@@ -219,7 +224,12 @@ pub(super) mod tests {
     #[test]
     fn earlier_messages_are_put_where_their_time_is_and_no_time_lies_ahead() {
         let mut room = room();
-        for (text, at) in [("second", 20), ("first", 10), ("from the future", 1_000_000), ("third", 30)] {
+        for (text, at) in [
+            ("second", 20),
+            ("first", 10),
+            ("from the future", 1_000_000),
+            ("third", 30),
+        ] {
             room.take(said(2, "ben", text, at), 40);
         }
         let texts: Vec<&str> = room.lines().map(|line| line.text.as_str()).collect();
@@ -238,7 +248,10 @@ pub(super) mod tests {
             earlier: true,
         };
         assert_eq!(room.take(happening(What::Joined), 9), None);
-        assert_eq!(room.take(happening(What::Text("kia ora".into())), 9).unwrap().text, "kia ora");
+        assert_eq!(
+            room.take(happening(What::Text("kia ora".into())), 9).unwrap().text,
+            "kia ora"
+        );
     }
 
     #[test]
@@ -262,7 +275,9 @@ pub(super) mod tests {
         }
         assert_eq!(room.lines().count(), LINES);
         assert_eq!(room.lines().next().unwrap().at, 1);
-        let line = room.take(said(2, &"n".repeat(999), &"x".repeat(9999), 1), u64::MAX).unwrap();
+        let line = room
+            .take(said(2, &"n".repeat(999), &"x".repeat(9999), 1), u64::MAX)
+            .unwrap();
         assert!(line.text.chars().count() == LONGEST + 1 && line.text.ends_with('…'));
         assert!(line.who.unwrap().chars().count() < 40);
     }

@@ -175,7 +175,7 @@ impl Picture {
             format!("  {}", count(neighbours, "neighbour")).dim(),
         ];
         frame.render_widget(Row::from(title), head);
-        frame.render_widget(Row::from(vec!["join ".dim(), Span::raw(self.about.join.as_str())]), join);
+        frame.render_widget(Row::from(self.about.join.as_str()).dim(), join);
         let talk = match middle.width < ROOM_FOR_NEIGHBOURS {
             true => middle,
             false => {
@@ -203,7 +203,9 @@ impl Picture {
         let from = end.saturating_sub(self.page);
         let seen: Vec<Row<'static>> = rows.into_iter().skip(from).take(end - from).collect();
         // The newest stands at the bottom, also when there is little.
-        let empty = area.height.saturating_sub(u16::try_from(seen.len()).unwrap_or(u16::MAX));
+        let empty = area
+            .height
+            .saturating_sub(u16::try_from(seen.len()).unwrap_or(u16::MAX));
         let below = Rect {
             y: area.y + empty,
             height: area.height - empty,
@@ -248,11 +250,18 @@ fn rows(line: &Line, width: usize) -> Vec<Row<'static>> {
         None => ("· ".to_owned(), Color::DarkGray),
     };
     let head = Span::from(head).style(Style::new().fg(colour));
-    let text = Style::new().fg(if line.who.is_some() { Color::Reset } else { Color::DarkGray });
+    let text = Style::new().fg(if line.who.is_some() {
+        Color::Reset
+    } else {
+        Color::DarkGray
+    });
     let first = width.saturating_sub(time.width() + head.width());
     let mut rows = Vec::new();
     let mut spans = vec![time, head];
-    for (number, piece) in wrapped(&line.text, first, width.saturating_sub(INDENT)).into_iter().enumerate() {
+    for (number, piece) in wrapped(&line.text, first, width.saturating_sub(INDENT))
+        .into_iter()
+        .enumerate()
+    {
         if number > 0 {
             spans.push(Span::raw(" ".repeat(INDENT)));
         }
@@ -291,13 +300,16 @@ fn wrapped(text: &str, first: usize, next: usize) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{super::room::tests::{key, said}, *};
+    use super::{
+        super::room::tests::{key, said},
+        *,
+    };
     use ratatui::{Terminal, backend::TestBackend};
 
     fn picture() -> Picture {
         let about = About {
             topic: "garden".into(),
-            join: "handfast gossip chat --join net:192.0.2.7:1~shs:KEY".into(),
+            join: "--join net:192.0.2.7:1~shs:KEY".into(),
         };
         Picture::new(about, Room::new(key(1), "anna"))
     }
@@ -306,7 +318,11 @@ mod tests {
         let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
         terminal.draw(|frame| picture.draw(frame)).unwrap();
         let buffer = terminal.backend().buffer().clone();
-        let row = |y| (0..width).map(|x| buffer[(x, y)].symbol().to_owned()).collect::<String>();
+        let row = |y| {
+            (0..width)
+                .map(|x| buffer[(x, y)].symbol().to_owned())
+                .collect::<String>()
+        };
         (0..height).map(|y| row(y).trim_end().to_owned()).collect()
     }
 
@@ -325,7 +341,10 @@ mod tests {
         assert!(rows[1].contains("--join net:192.0.2.7:1~shs:KEY"), "{rows:#?}");
         assert!(rows[2].contains("neighbours") && rows[3].contains("│ben·"), "{rows:#?}");
         let talk = rows.join("\n");
-        assert!(talk.contains("00:00 ben·") && talk.contains("kia ora, ben"), "{rows:#?}");
+        assert!(
+            talk.contains("00:00 ben·") && talk.contains("kia ora, ben"),
+            "{rows:#?}"
+        );
         let narrow = drawn(&mut picture, 40, 12).join("\n");
         assert!(!narrow.contains("│ben"), "{narrow}");
     }

@@ -72,6 +72,7 @@ impl<P> Context<'_, P> {
             fingerprint: self.history.fingerprint(),
             authors: self.history.shelves().len() as u32,
             fresh,
+            agreed: false,
         }
     }
 
@@ -97,8 +98,8 @@ pub(super) struct Catchup<P> {
 
 #[derive(Debug)]
 struct Peer {
-    /// The state that it is known to share.
-    agreed: Option<[u8; 16]>,
+    /// The state that it told last: if that is ours, we agree.
+    heard: Option<[u8; 16]>,
     /// The state that it was told last, and when.
     told: Option<([u8; 16], Time)>,
     /// Its last Summary, if it has more than we, and when to act on it; until it is cleared up.
@@ -127,9 +128,12 @@ impl<P> Default for Catchup<P> {
 
 impl<P: PeerId> Catchup<P> {
     pub(super) fn up(&mut self, peer: P, cx: &mut Context<'_, P>) {
-        let mut state = Peer {
-            agreed: None,
-            told: None,
+        let summary = cx.summary(true);
+        // Who has nothing has nothing to say: it is told by the other side.
+        let speaks = summary.count > 0;
+        let state = Peer {
+            heard: None,
+            told: speaks.then_some((summary.fingerprint, cx.now)),
             doubt: None,
             fruitless: 0,
             not_before: cx.now,
@@ -137,14 +141,11 @@ impl<P: PeerId> Catchup<P> {
             known_items: Bucket::new(KNOWN_ITEMS_MAX, cx.now),
             shelf: Shelf::new(cx.config, cx.now),
         };
-        // Who has nothing has nothing to say: it is told by the other side.
-        if !cx.history.is_empty() {
-            let summary = cx.summary(true);
-            state.told = Some((summary.fingerprint, cx.now));
+        self.peers.insert(peer, state);
+        if speaks {
             cx.send(peer, Frame::Summary(summary));
             self.schedule(cx.config.summary_min, false, cx);
         }
-        self.peers.insert(peer, state);
     }
 
     pub(super) fn down(&mut self, peer: &P) {
@@ -243,23 +244,23 @@ impl<P: PeerId> Catchup<P> {
     }
 
     fn summary(&mut self, from: P, theirs: Summary, cx: &mut Context<'_, P>) {
-        let ours = cx.summary(theirs.fresh);
+        let mut ours = cx.summary(theirs.fresh);
         let Some(peer) = self.peers.get_mut(&from) else { return };
-        let told = peer
-            .told
-            .filter(|(state, at)| *state == ours.fingerprint && cx.now.since(*at) < cx.config.summary_min);
-        if theirs.fingerprint == ours.fingerprint {
-            let news = peer.agreed.replace(ours.fingerprint) != Some(ours.fingerprint);
+        peer.heard = Some(theirs.fingerprint);
+        ours.agreed = theirs.fingerprint == ours.fingerprint;
+        if ours.agreed {
             peer.doubt = None;
             peer.fruitless = 0;
-            if !news || told.is_some() {
+            if theirs.agreed {
                 return;
             }
         } else if (ours.count, ours.fingerprint) < (theirs.count, theirs.fingerprint) {
             let wait = if theirs.fresh { Duration::ZERO } else { cx.config.settle };
             peer.doubt = Some((theirs, cx.now + wait));
             return self.ask(cx);
-        } else if told.is_some() {
+        }
+        let told = peer.told.filter(|(state, _)| *state == ours.fingerprint);
+        if told.is_some_and(|(_, at)| cx.now.since(at) < cx.config.summary_min / 2) {
             return;
         }
         // It learns that we agree, or that we have more.
@@ -455,7 +456,7 @@ impl<P: PeerId> Catchup<P> {
         let summary = cx.summary(std::mem::take(&mut self.fresh));
         let mut open = false;
         for (to, peer) in &mut self.peers {
-            if peer.agreed != Some(summary.fingerprint) {
+            if peer.heard != Some(summary.fingerprint) {
                 open = true;
                 peer.told = Some((summary.fingerprint, cx.now));
                 cx.out.push_back(Output::send(*to, Frame::Summary(summary)));

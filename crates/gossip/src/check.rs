@@ -1,0 +1,13 @@
+//! Fuzz and property-test bodies: functions of bytes that assert laws. Not part of the public interface.
+#![allow(
+    missing_docs,
+    clippy::panic,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing
+)]
+
+mod swarm;
+
+pub use crate::secure::check::{line, links};
+pub use swarm::{swarm_frame, swarm_hostile, swarm_pair};
