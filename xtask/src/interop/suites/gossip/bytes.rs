@@ -1,6 +1,6 @@
 //! What ours sent, byte for byte: to the original what the original would have sent, and to ours what two of ours agree on.
 
-use super::node::Node;
+use super::node::{Maker, Node};
 use super::scene::Scene;
 use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
@@ -28,10 +28,16 @@ pub(super) fn between_ours(sent: &[u8]) -> Result<()> {
     Ok(())
 }
 
+/// Who signs a message: the seed of the key, and whose node it is.
+pub(super) type Author = (String, Maker);
+
 /// A greeting, and then lines as secure-gossip makes them itself of the same messages, none twice.
+///
+/// Ours signs what is said again with another signature, so that it is another message; that signatures are sound, the
+/// original says by taking the messages.
 pub(super) async fn to_theirs(
     sent: &[u8],
-    seeds: &HashMap<String, String>,
+    signers: &HashMap<String, Author>,
     scene: &Scene,
     scribe: &Node,
 ) -> Result<()> {
@@ -52,7 +58,7 @@ pub(super) async fn to_theirs(
             anyhow::bail!("line {place} is no message: {}", shown(line));
         };
         ensure!(seen.insert(parts.signature.clone()), "sent twice: {}", shown(line));
-        let Some(seed) = seeds.get(&parts.public) else {
+        let Some((seed, maker)) = signers.get(&parts.public) else {
             // Of a peer that is not one of the nodes there is no seed, and its messages are passed on as they came.
             ensure!(!scene.is_honest(), "a line of nobody: {}", shown(line));
             continue;
@@ -64,8 +70,13 @@ pub(super) async fn to_theirs(
             .get("line")
             .and_then(Value::as_str)
             .context("the scribe's line")?;
+        let same = match maker {
+            Maker::Theirs => parts.bare == theirs,
+            Maker::Ours => Parts::of(theirs.as_bytes())
+                .is_some_and(|of_theirs| theirs.replace(&of_theirs.signature, &parts.signature) == parts.bare),
+        };
         ensure!(
-            parts.bare == theirs,
+            same,
             "sent\n      {}\n    where the original sends\n      {theirs}",
             parts.bare
         );

@@ -325,8 +325,9 @@ impl<'a> Stage<'a> {
             "a node hung up on an honest neighbour"
         );
         self.cut(|_| true);
-        let authors: HashMap<String, String> = (0..self.cast.len())
-            .map(|node| Ok((public(node)?, self.seed_text(node))))
+        let signers = self.cast.iter().enumerate();
+        let signers: HashMap<String, bytes::Author> = signers
+            .map(|(node, maker)| Ok((public(node)?, (self.seed_text(node), *maker))))
             .collect::<Result<_>>()?;
         for ((from, to), sent) in &self.past {
             let (Some(maker), Some(reader)) = (self.cast.get(*from), self.cast.get(*to)) else {
@@ -337,7 +338,7 @@ impl<'a> Stage<'a> {
             }
             let checked = match reader {
                 Maker::Ours => bytes::between_ours(sent),
-                Maker::Theirs => bytes::to_theirs(sent, &authors, self.scene, self.scribe).await,
+                Maker::Theirs => bytes::to_theirs(sent, &signers, self.scene, self.scribe).await,
             };
             checked.with_context(|| format!("what node {from} sent to node {to}"))?;
             if self.scene.shape.is_tree() && self.scene.is_still() && *reader == Maker::Theirs {
