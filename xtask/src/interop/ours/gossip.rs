@@ -16,7 +16,10 @@ pub(in super::super) struct Gossiper {
 
 impl Gossiper {
     /// A node, where it listens, and what it hears, in the lines that the program prints.
-    pub(in super::super) async fn start(keys: KeyPair, interval: Option<u64>) -> Result<(Self, String, mpsc::UnboundedReceiver<String>)> {
+    pub(in super::super) async fn start(
+        keys: KeyPair,
+        interval: Option<u64>,
+    ) -> Result<(Self, String, mpsc::UnboundedReceiver<String>)> {
         let mut options = Options::new(keys);
         options.interval = interval.map(std::time::Duration::from_millis);
         let gossip = Gossip::new(options)?;

@@ -118,7 +118,15 @@ impl Node {
                     secret_file::create(&secret, &identity(seed)?)?;
                 }
                 let mut command = handfast(folder).await?;
-                command.args(["gossip", "node", "--identity", "--listen", "127.0.0.1:0", "--interval", &interval]);
+                command.args([
+                    "gossip",
+                    "node",
+                    "--identity",
+                    "--listen",
+                    "127.0.0.1:0",
+                    "--interval",
+                    &interval,
+                ]);
                 Peer::start("handfast gossip node", &mut command)?
             }
         };
@@ -200,7 +208,9 @@ impl Node {
     /// Waits until so many connections have begun. Ours do not tell, but greet whoever they are connected to.
     pub(super) async fn until_connected(&self, count: usize) -> Result<()> {
         let mut said = self.said.clone();
-        let said = said.wait_for(|said| said.connected >= count || said.broken.is_some()).await?;
+        let said = said
+            .wait_for(|said| said.connected >= count || said.broken.is_some())
+            .await?;
         said.broken.as_ref().map_or(Ok(()), |why| bail!("{why}"))
     }
 

@@ -15,7 +15,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 /// How long a scene may take. A machine that is busy with other scenes must not fail it.
-const DEADLINE: Duration = Duration::from_secs(30);
+const DEADLINE: Duration = Duration::from_secs(60);
 
 /// Messages of every kind that JSON can be. Each is an object, as the original wants.
 const TEXTS: &[&str] = &[
@@ -204,11 +204,13 @@ impl<'a> Stage<'a> {
         let before = ends.map(Node::connected);
         let [first, second] = ends.map(|node| node.address.as_str());
         let wire = Wire::between((one, other), (first, second)).await?;
-        // A round that comes before a node has accepted would be lost on the way.
+        // A round that comes before a node has accepted would be lost on the way, and two of ours have to agree first.
+        let both_ours = ends.iter().all(|node| node.maker == Maker::Ours);
         for ((end, node), before) in ends.into_iter().enumerate().zip(before) {
             match node.maker {
                 Maker::Theirs => node.until_connected(before + 1).await?,
-                Maker::Ours => wire.until_sent(end).await?,
+                Maker::Ours if both_ours => wire.until_sent(end, bytes::has_switched).await?,
+                Maker::Ours => wire.until_sent(end, |sent| !sent.is_empty()).await?,
             }
         }
         self.wires.push(wire);
@@ -377,7 +379,9 @@ impl<'a> Stage<'a> {
     fn judge_memory(&self, node: usize, most: usize) -> Result<()> {
         let node = self.node(node)?;
         // Only Linux tells.
-        let status = node.process.map(|process| std::fs::read_to_string(format!("/proc/{process}/status")));
+        let status = node
+            .process
+            .map(|process| std::fs::read_to_string(format!("/proc/{process}/status")));
         let Some(Ok(status)) = status else { return Ok(()) };
         let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
         let resident = resident.and_then(|line| line.split_whitespace().next()?.parse::<usize>().ok());
