@@ -350,10 +350,7 @@ impl<P: PeerId> Membership<P> {
             self.views.met(contact, now + REFUSAL_REST, &mut self.random);
         }
         let open = |other: &Contact<P>| {
-            sound(other)
-                && other.peer != self.me.peer
-                && !self.needs(&other.peer)
-                && self.requests.len() < REQUESTS_MAX
+            sound(other) && other.peer != self.me.peer && !self.needs(&other.peer) && self.requests.len() < REQUESTS_MAX
         };
         if let Some(other) = instead.filter(open) {
             self.ask(other, Want::Low, now);

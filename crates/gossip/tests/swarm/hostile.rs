@@ -177,7 +177,7 @@ fn announcements_of_what_does_not_exist_fill_one_peers_share() {
     // An honest announcement counts all the same, and is followed up.
     let real = item(1);
     lab.inject(2, 0, Frame::IHave(vec![(real.id, 1)]));
-    lab.run(ms(10_000));
+    lab.run(ms(20_000));
     let (grafts, bytes) = lab.counts.of("Graft");
     let most = MISSING_PER_PEER * 8 + 8;
     assert!(bytes <= most * 32 + grafts * 8, "{grafts} grafts, {bytes} bytes");
