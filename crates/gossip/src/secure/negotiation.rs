@@ -84,7 +84,7 @@ mod tests {
             r#"{"sg2":{"v":1,"caps":["plum"]}}"#,
             r#"{"sg2":{"v":1}}"#,
             r#"{"sg2":1}"#,
-            r#"{"sg2"#,
+            r#"{"sg2":"#,
         ] {
             assert_eq!(word(other.as_bytes()), Some(Word::Other), "{other}");
         }
