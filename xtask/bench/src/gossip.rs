@@ -73,7 +73,11 @@ impl Load {
             let author = &authors[number % authors.len()];
             // What the package signs is the message with two spaces of indentation and without the signature.
             let start = format!("{{\"number\":{number},\"text\":\"");
-            let text = "kia ora ".chars().cycle().take(MESSAGE_BYTES - start.len() - 2).collect::<String>();
+            let text = "kia ora "
+                .chars()
+                .cycle()
+                .take(MESSAGE_BYTES - start.len() - 2)
+                .collect::<String>();
             let pretty = format!("{{\n  \"number\": {number},\n  \"text\": \"{text}\"\n}}");
             let signature = STANDARD.encode(author.sign(pretty.as_bytes())?.as_bytes());
             lines.push(format!(
@@ -202,7 +206,10 @@ impl Hearing {
             }
         }
         let sent = fingerprint(lines.iter().map(String::as_bytes));
-        ensure!(fingerprint(heard.iter().map(Vec::as_slice)) == sent, "what came is not what was sent");
+        ensure!(
+            fingerprint(heard.iter().map(Vec::as_slice)) == sent,
+            "what came is not what was sent"
+        );
         Ok(())
     }
 }

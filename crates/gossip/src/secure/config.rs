@@ -83,6 +83,14 @@ impl Config {
         {
             return wrong("links: interval must be at least 1 ms, or None for rounds by hand");
         }
+        if self
+            .interval
+            .into_iter()
+            .chain([self.patience])
+            .any(|span| span > crate::time::SPAN_MAX)
+        {
+            return wrong("links: no time span may be above a hundred years");
+        }
         if self.outbox < 2 * swarm::FRAME_MAX {
             return wrong("links: outbox must have room for two frames, 2 MiB");
         }

@@ -215,7 +215,8 @@ impl<P: PeerId> Swarm<P> {
             return false;
         }
         let found = self.missing.found(&item.id).unwrap_or_default();
-        self.tree.first(item.id, None, &found, &self.config, now, &mut self.out);
+        self.tree
+            .first((item.id, item.author), None, &found, &self.config, now, &mut self.out);
         let payload = (item.id, 0, &item.body);
         self.tree
             .spread(payload, from, &found.announcers, &self.config, now, &mut self.out);
@@ -347,6 +348,7 @@ impl<P: PeerId> Swarm<P> {
         let mut batch = Vec::new();
         for arrived in std::mem::take(&mut self.inbox) {
             if self.seen.is_refused(&arrived.body, now) {
+                self.let_down(&arrived);
                 continue;
             }
             match arrived.id {
@@ -372,8 +374,18 @@ impl<P: PeerId> Swarm<P> {
                 (Ok(item), _) => self.accept(item, &arrived, now),
                 (Err(Refused::Forged), _) => self.fault(arrived.from, Fault::Forged, now),
                 // The name that it came under is its sender's word only.
-                (Err(Refused::Unwelcome | Refused::TooMany), _) => self.seen.refused(&arrived.body, now),
+                (Err(Refused::Unwelcome | Refused::TooMany), _) => {
+                    self.let_down(&arrived);
+                    self.seen.refused(&arrived.body, now);
+                }
             }
+        }
+    }
+
+    /// Whoever sent what is not taken is not asked for it again.
+    fn let_down(&mut self, arrived: &Arrived<P>) {
+        if let Some(id) = &arrived.id {
+            self.missing.let_down(id, &arrived.from);
         }
     }
 
@@ -392,9 +404,11 @@ impl<P: PeerId> Swarm<P> {
         if !caught_up {
             let found = found.unwrap_or_default();
             let from = Some(arrived.from);
-            let late = self.tree.first(item.id, from, &found, &self.config, now, &mut self.out);
+            let late = self
+                .tree
+                .first((item.id, item.author), from, &found, &self.config, now, &mut self.out);
             if let Some(late) = late {
-                self.missing.observe(late, &self.config);
+                self.missing.observe(late, &self.config, now);
             }
             let payload = (item.id, arrived.hops, &item.body);
             self.tree

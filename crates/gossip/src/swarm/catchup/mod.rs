@@ -52,6 +52,8 @@ const TURN_MAX: Duration = Duration::from_secs(15);
 const NEWS_DELAY: Duration = Duration::from_millis(100);
 /// How many states of the own history are remembered, to recognise who is merely behind.
 const TRAIL_MAX: usize = 16;
+/// How often the span between two questions to one neighbour doubles at most while messages flow.
+const FLOWING_STEPS: u32 = 2;
 /// The most authors for whom a vector is tried.
 const VECTOR_AUTHORS_MAX: usize = 1024;
 
@@ -114,6 +116,8 @@ struct Peer {
     /// How often it was asked in vain, and before when it is not asked again.
     fruitless: u32,
     not_before: Time,
+    /// Our state when it was asked last.
+    asked: Option<[u8; 16]>,
     /// When it was asked last. Of several that have more, the one that was asked longest ago is next.
     asked_at: Time,
     comparisons: Bucket,
@@ -148,6 +152,7 @@ impl<P: PeerId> Catchup<P> {
             doubt: None,
             fruitless: 0,
             not_before: cx.now,
+            asked: None,
             asked_at: Time::default(),
             comparisons: Bucket::new(COMPARISONS_MAX, cx.now),
             known_items: Bucket::new(KNOWN_ITEMS_MAX, cx.now),
@@ -269,7 +274,9 @@ impl<P: PeerId> Catchup<P> {
             }
         } else if (ours.count, ours.fingerprint) < (theirs.count, theirs.fingerprint) {
             let wait = if theirs.fresh { Duration::ZERO } else { cx.config.settle };
-            peer.doubt = Some((theirs, cx.now + wait));
+            // A later Summary does not put the question off: while messages flow, there is always a later one.
+            let due = peer.doubt.map_or(cx.now + wait, |(_, due)| due.min(cx.now + wait));
+            peer.doubt = Some((theirs, due));
             return self.ask(cx);
         }
         let told = peer.told.filter(|(state, _)| *state == ours.fingerprint);
@@ -295,12 +302,18 @@ impl<P: PeerId> Catchup<P> {
                 return;
             };
             let Some((theirs, _)) = peer.doubt else { return };
-            if theirs.fingerprint == cx.history.fingerprint() || self.trail.contains(&theirs.fingerprint) {
+            let ours = cx.history.fingerprint();
+            if theirs.fingerprint == ours || self.trail.contains(&theirs.fingerprint) {
                 // What it had more has come meanwhile.
                 peer.doubt = None;
                 continue;
             }
-            let backoff = cx.config.summary_min.saturating_mul(1 << peer.fruitless.min(16));
+            // As long as we change, an answer may have been in vain because the tree was as quick.
+            let steps = match peer.asked.replace(ours) == Some(ours) {
+                true => peer.fruitless.min(16),
+                false => peer.fruitless.min(FLOWING_STEPS),
+            };
+            let backoff = cx.config.summary_min.saturating_mul(1 << steps);
             peer.not_before = now + backoff.min(cx.config.summary_max);
             peer.fruitless = peer.fruitless.saturating_add(1);
             peer.asked_at = now;
@@ -330,7 +343,7 @@ impl<P: PeerId> Catchup<P> {
                 return cx.send(to, Frame::Vector(vector));
             }
         }
-        if cells <= sketch::CELLS_MAX && tries % 4 != 0 {
+        if cells <= sketch::CELLS_MAX && !tries.is_multiple_of(4) {
             self.draw(to, cells, cx);
         } else {
             self.begin(to, cx);
