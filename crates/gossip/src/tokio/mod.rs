@@ -1,6 +1,6 @@
 //! secure-gossip's programming interface, over any byte stream.
 //!
-//! A [`Gossip`] shares one [`Links`](crate::secure::Links) machine among the futures that
+//! A [`Gossip`] shares one [`Links`] machine among the futures that
 //! [`create_peer_stream`](Gossip::create_peer_stream) returns, one per stream, and one small task that keeps the time.
 
 pub(crate) mod clock;
