@@ -3,7 +3,7 @@
 use super::{
     Config,
     dial::{Dialled, speaks_gossip},
-    handle::{Command, Event, Events, Heard, Join, Joined, NOT_JOINED, Reply, contact, events},
+    handle::{Command, Event, Events, Heard, Join, Joined, NOT_JOINED, Reply, Told, contact, events},
     links::{Gone, Links, Sent},
     outbox::Outbox,
     wire::{self, Said},
@@ -40,8 +40,9 @@ use tokio::{
 pub(super) const INBOX: usize = 1024;
 /// Commands that wait for the driver; whoever gives more waits.
 pub(super) const COMMANDS: usize = 256;
-/// Events that wait for a listener who does not read; what is older is lost to it, and it is told how many.
-const EVENTS: usize = 4096;
+/// Events that wait for a listener who does not read; what is older is lost to it, and it is told how many. A message is 64 KiB
+/// at most, and mostly one that the history keeps anyway.
+const EVENTS: usize = 1024;
 /// Events that are handled before the overlay is asked what follows: so many messages may be checked in one batch.
 const BATCH: usize = 256;
 /// How long a connection is left alone before it is asked whether it gossips: one that was made to gossip begins at once.
@@ -94,7 +95,7 @@ struct Here {
     neighbours: BTreeSet<NodeId>,
     /// What looks for others.
     searches: Vec<AbortHandle>,
-    events: broadcast::Sender<Event>,
+    events: broadcast::Sender<Told>,
 }
 
 /// The task.
@@ -262,7 +263,7 @@ impl Driver {
                     return;
                 };
                 here.neighbours.insert(peer);
-                let _ = here.events.send(Event::NeighbourUp(peer));
+                let _ = here.events.send(Told::Event(Event::NeighbourUp(peer)));
                 let known = here.members.revocations();
                 for some in known.chunks(wire::REVOCATIONS) {
                     self.send(peer, wire::revoked(some), now);
@@ -273,7 +274,7 @@ impl Driver {
                     return;
                 };
                 here.neighbours.remove(&peer);
-                let _ = here.events.send(Event::NeighbourDown(peer));
+                let _ = here.events.send(Told::Event(Event::NeighbourDown(peer)));
             }
         }
     }
@@ -307,10 +308,8 @@ impl Driver {
 
     fn deliver(&mut self, topic: TopicId, delivery: Delivery<NodeId>) {
         let Some(here) = self.topics.get(&topic) else { return };
-        if let Some(heard) = heard(topic, &delivery) {
-            // Nobody may be listening.
-            let _ = here.events.send(Event::Heard(heard));
-        }
+        // Nobody may be listening.
+        let _ = here.events.send(Told::Heard(topic, delivery));
     }
 
     fn input(&mut self, input: Input, now: Time) {
@@ -390,7 +389,7 @@ impl Driver {
         if !here.members.revoke(revocation, now)? {
             return Ok(());
         }
-        let _ = here.events.send(Event::Revoked(revocation));
+        let _ = here.events.send(Told::Event(Event::Revoked(revocation)));
         let others: Vec<NodeId> = here
             .neighbours
             .iter()
@@ -615,7 +614,7 @@ impl Driver {
 }
 
 /// What listeners hear of a delivery. A message that is sound but cannot be read again does not exist.
-fn heard(topic: TopicId, delivery: &Delivery<NodeId>) -> Option<Heard> {
+pub(super) fn heard(topic: TopicId, delivery: &Delivery<NodeId>) -> Option<Heard> {
     let item = &delivery.item;
     Some(Heard {
         topic,
