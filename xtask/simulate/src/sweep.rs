@@ -183,6 +183,10 @@ fn network(seed: u64) -> Scenario {
         });
     }
     if dice.one_in(3) {
+        // Enough honest nodes survive to be more than the hostile ones.
+        for failure in &mut scenario.failures {
+            failure.share = failure.share.min(0.4);
+        }
         let kinds = [
             HostileKind::Silence,
             HostileKind::Replay,

@@ -115,7 +115,7 @@ impl Serialize for Quantiles {
             p99: Option<f64>,
             p100: Option<f64>,
         }
-        let at = |share| self.at(share).map(|delay| millis(delay));
+        let at = |share| self.at(share).map(millis);
         let (p50, p99, p100) = (at(0.5), at(0.99), at(1.0));
         Shown { p50, p99, p100 }.serialize(serializer)
     }

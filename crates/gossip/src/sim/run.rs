@@ -224,7 +224,7 @@ impl<'a> Run<'a> {
                 let contacts: Vec<u32> = match (join.crowd, node) {
                     (_, 0) => Vec::new(),
                     (true, _) => vec![0],
-                    (false, _) => (0..join.contacts).map(|_| self.random.below(node)).collect(),
+                    (false, _) => self.contacts(node, join.contacts),
                 };
                 self.world.join(node, &contacts);
             }
@@ -236,6 +236,15 @@ impl<'a> Run<'a> {
             }
             Deed::Fail(number) => self.fail(number),
         }
+    }
+
+    /// Contacts among the nodes before this one. One at least is honest: whoever joins through hostile ones alone joins
+    /// nothing.
+    fn contacts(&mut self, node: u32, count: u32) -> Vec<u32> {
+        let from = self.random.below(node);
+        let honest = (0..=from).rev().find(|node| self.recorder.counts(*node));
+        let others = (1..count).map(|_| self.random.below(node));
+        honest.into_iter().chain(others).collect()
     }
 
     fn fail(&mut self, number: usize) {

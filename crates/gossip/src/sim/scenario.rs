@@ -94,7 +94,8 @@ pub struct Network {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Join {
-    /// How many contacts each node is given: drawn from the nodes before it, or always the first node with `crowd`.
+    /// How many contacts each node is given: drawn from the nodes before it, one of them honest. With `crowd` it is the first
+    /// node alone.
     pub contacts: u32,
     /// Everybody is given the first node, and nobody else.
     pub crowd: bool,
