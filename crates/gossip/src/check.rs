@@ -7,7 +7,9 @@
     clippy::indexing_slicing
 )]
 
+mod overlay;
 mod swarm;
 
 pub use crate::secure::check::{line, links};
+pub use overlay::{membership_machine, overlay_frame, overlay_machine};
 pub use swarm::{swarm_frame, swarm_hostile, swarm_pair};

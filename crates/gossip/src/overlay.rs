@@ -316,6 +316,12 @@ impl<P: PeerId, R: Rules<P>> Overlay<P, R> {
         self.topics.get_mut(topic).map(|topic| &mut topic.rules)
     }
 
+    /// Whether any topic needs the connection to a peer: it is a neighbour, or was asked to be one.
+    #[must_use]
+    pub fn needs(&self, peer: &P) -> bool {
+        self.topics.values().any(|topic| topic.membership.needs(peer))
+    }
+
     /// Drops a neighbour in one topic, whose rules do not let it in any more.
     pub fn expel(&mut self, topic: &TopicId, peer: &P, now: Time) {
         let Some(entry) = self.touch(topic) else { return };

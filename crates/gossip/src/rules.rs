@@ -11,6 +11,18 @@ pub trait Rules<P> {
     /// Reads and checks messages as they arrived, each by itself: the answer has one entry for each body, in their order.
     fn read(&mut self, bodies: &[Bytes], now: Time) -> Vec<Result<Item, Refused>>;
 
+    /// Whether a sound message that is new to this node is taken now.
+    ///
+    /// Asked once for each, after [`read`](Self::read): what counts messages counts here, so that whoever sends an author's
+    /// old messages again uses up nothing of what that author may send.
+    ///
+    /// # Errors
+    /// [`Refused`] says why not.
+    fn accepts(&mut self, item: &Item, now: Time) -> Result<(), Refused> {
+        let _ = (item, now);
+        Ok(())
+    }
+
     /// What this node shows its neighbours to be let in; empty if nothing is asked. At most 1024 bytes.
     fn pass(&self) -> Bytes {
         Bytes::new()

@@ -327,6 +327,55 @@ async fn a_stranger_that_keeps_to_no_rule_gets_nothing_out_of_a_closed_topic() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn connections_to_whom_peers_name_do_not_stay() {
+    let topic = Topic::open("garden");
+    let (anna, at_anna) = start(1).await;
+    at_anna.join(topic.clone(), Join::default()).await.unwrap();
+    // Takes whatever comes, and never says a word.
+    let silent = plugin(
+        "gossip",
+        Router::new().duplex_raw("overlay", |_cx, items| {
+            let never = futures_util::stream::pending();
+            tokio::spawn(items.for_each(|_| async {}));
+            never.boxed()
+        }),
+    );
+    let silent = silent.permissions(handfast_stack::Permissions::anonymous(["overlay"]));
+    let named = stack()
+        .identity(keys(8))
+        .plugin(silent)
+        .start(config(json!({})))
+        .await
+        .unwrap();
+    let mut at_named = named.events();
+    let mut stranger = Stranger::meets(&anna, 9).await;
+    stranger.send(topic.id(), asks(Bytes::new())).await;
+    stranger
+        .send(
+            topic.id(),
+            Body::Member(membership::Frame::Shuffle {
+                origin: contact(&address(&named)).unwrap(),
+                nonce: 1,
+                ttl: 0,
+                peers: Vec::new(),
+            }),
+        )
+        .await;
+    for wanted in [true, false] {
+        patiently(async {
+            loop {
+                match at_named.next().await.unwrap() {
+                    handfast_stack::Event::Connected(_) if wanted => break,
+                    handfast_stack::Event::Disconnected { .. } if !wanted => break,
+                    _ => {}
+                }
+            }
+        })
+        .await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn whoever_sends_nonsense_is_cut_off_and_others_go_on() {
     let topic = Topic::open("garden");
     let (anna, at_anna) = start(1).await;

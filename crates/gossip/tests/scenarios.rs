@@ -2,7 +2,7 @@
 #![cfg(feature = "simulate")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
-use handfast_gossip::sim::{self, Latency, Report, Scenario, scenario};
+use handfast_gossip::sim::{self, Latency, Report, Scenario, builtin::BUILT_IN, scenario};
 use std::{ops::ControlFlow, time::Duration};
 
 fn run(toml: &str, seed: u64) -> Report {
@@ -197,4 +197,170 @@ fn a_watcher_may_end_a_run() {
     });
     assert_eq!(report.unwrap(), None);
     assert!(asked > 1);
+}
+
+#[test]
+fn every_scenario_that_is_brought_along_is_a_file_and_can_be_simulated() {
+    let mut files: Vec<String> = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/scenarios"))
+        .unwrap()
+        .map(|file| file.unwrap().file_name().into_string().unwrap())
+        .collect();
+    let mut names: Vec<String> = BUILT_IN
+        .iter()
+        .map(|built_in| format!("{}.toml", built_in.name))
+        .collect();
+    files.sort();
+    names.sort();
+    assert_eq!(files, names);
+    for built_in in BUILT_IN {
+        let scenario = Scenario::from_toml(built_in.toml).unwrap_or_else(|error| panic!("{}: {error}", built_in.name));
+        assert!(scenario.about.ends_with('.'), "{}", built_in.name);
+    }
+}
+
+#[test]
+fn on_given_links_the_tree_needs_a_fraction_of_what_the_original_sends() {
+    let text = |mode| format!("mode = \"{mode}\"\nnodes = 60\nwarm_up = \"1s\"\nlinks.graph = {{ random = 5 }}");
+    let (ours, theirs) = (run(&text("links"), 1).summary, run(&text("original"), 1).summary);
+    assert_eq!((ours.reliability, theirs.reliability), (1.0, 1.0));
+    // 2E / (N - 1) against one.
+    assert_eq!(theirs.sends_per_delivery, 300.0 / 59.0);
+    assert!(ours.sends_per_delivery < 1.05, "{ours:?}");
+    assert!(ours.t100 < theirs.t100, "{ours:?} {theirs:?}");
+}
+
+#[test]
+fn a_late_node_gets_what_it_lacks_whatever_the_holes_and_the_numbers() {
+    for recent in [true, false] {
+        for proven in [true, false] {
+            let report = run(
+                &format!(
+                    r#"
+                    mode = "links"
+                    nodes = 2
+                    links.graph = "line"
+                    network.latency.constant = "30ms"
+                    traffic.rounds = 0
+                    history = {{ messages = 2000, missing = 50, recent = {recent}, proven = {proven} }}
+                    "#
+                ),
+                1,
+            );
+            let late = report.catch_up.unwrap();
+            assert_eq!((late.missing, late.got), (50, 50), "recent {recent}, proven {proven}");
+            assert!(late.round_trips <= 2.0 && late.payload_bytes > 50 * 500, "{late:?}");
+        }
+    }
+}
+
+#[test]
+fn hostile_nodes_of_each_kind_do_not_keep_a_message_from_anybody() {
+    for kind in ["silence", "replay", "rewrite", "flood", "eclipse"] {
+        let report = run(
+            &format!(
+                r#"
+                nodes = 40
+                warm_up = "5s"
+                traffic = {{ rounds = 10, senders = 3, every = "300ms", proven = false, patience = "120s" }}
+                [[hostile]]
+                kind = "{kind}"
+                share = 0.1
+                "#
+            ),
+            2,
+        );
+        assert_eq!(report.summary.reliability, 1.0, "{kind}: {report}");
+        assert_eq!(report.summary.repeated, 0, "{kind}: {report}");
+        // Those that mean harm are not counted among those who shall hear.
+        assert!(
+            report.rounds.iter().all(|round| round.expected == 35),
+            "{kind}: {report}"
+        );
+    }
+}
+
+#[test]
+fn who_replays_floods_or_rewrites_costs_something_and_shows_in_the_figures() {
+    let text = |hostile: &str| {
+        format!("nodes = 40\nwarm_up = \"5s\"\ntraffic = {{ rounds = 10, every = \"300ms\" }}\n{hostile}")
+    };
+    let calm = run(&text(""), 1).summary;
+    for kind in ["replay", "flood"] {
+        let summary = run(&text(&format!("[[hostile]]\nkind = \"{kind}\"\nshare = 0.2")), 1).summary;
+        assert!(
+            summary.sends_per_delivery > calm.sends_per_delivery * 1.2,
+            "{kind}: {} against {}",
+            summary.sends_per_delivery,
+            calm.sends_per_delivery
+        );
+    }
+}
+
+#[test]
+fn after_a_mass_failure_the_survivors_have_everything_and_the_recovery_is_told() {
+    let report = run(
+        r#"
+        nodes = 60
+        warm_up = "10s"
+        traffic = { rounds = 40, every = "250ms" }
+        [[failure]]
+        at = "2s"
+        share = 0.5
+        "#,
+        1,
+    );
+    let [recovery] = report.recoveries.as_slice() else {
+        panic!("one failure, one recovery")
+    };
+    assert_eq!((recovery.gone, recovery.left), (30, 30));
+    assert!(recovery.repaired.is_some() && recovery.complete.is_some(), "{report}");
+    assert_eq!(report.summary.reliability, 1.0, "{report}");
+    assert!(report.to_string().contains("30 vanished, 30 left"), "{report}");
+}
+
+#[test]
+fn nodes_that_come_back_with_an_empty_memory_are_brought_up_to_date() {
+    let report = run(
+        r#"
+        nodes = 30
+        warm_up = "5s"
+        traffic = { rounds = 40, senders = 2, every = "500ms", patience = "120s" }
+        churn = { per_minute = 1.0, away = "3s" }
+        "#,
+        4,
+    );
+    assert_eq!(
+        (report.summary.reliability, report.summary.repeated),
+        (1.0, 0),
+        "{report}"
+    );
+    // Some were away for some messages, so they heard them later than anybody waited for.
+    assert!(report.rounds.iter().any(|round| round.delays.all() < 29), "{report}");
+}
+
+#[cfg(feature = "plot")]
+#[test]
+fn a_picture_is_svg_with_titles_units_and_a_legend_and_always_the_same() {
+    use handfast_gossip::sim::plot;
+    let report = run("mode = \"original\"\nnodes = 30\nwarm_up = \"1s\"", 1);
+    let picture = plot::picture(&report).unwrap();
+    assert_eq!(picture, plot::picture(&report).unwrap());
+    for part in [
+        "<svg",
+        "prefers-color-scheme: dark",
+        "Delivery over time",
+        "milliseconds",
+        "hops",
+        "</svg>",
+    ] {
+        assert!(picture.contains(part), "{part}");
+    }
+    let both = plot::draw(&[plot::delivery(&[("one", &report), ("other", &report)])]).unwrap();
+    assert!(both.contains("one") && both.contains("other"));
+    // A run that nobody heard has charts too.
+    let silent = run(
+        "mode = \"original\"\nnodes = 3\nwarm_up = \"0s\"\ntraffic.rounds = 0",
+        1,
+    );
+    assert!(plot::picture(&silent).unwrap().contains("</svg>"));
 }

@@ -121,7 +121,11 @@ fn late_joiners() -> Result<Vec<Job>> {
 }
 
 fn late_joiner(recent: bool, proven: bool) -> String {
-    let holes = if recent { "the newest missing" } else { "scattered holes" };
+    let holes = if recent {
+        "the newest missing"
+    } else {
+        "scattered holes"
+    };
     let numbers = if proven { "signed numbers" } else { "unsigned numbers" };
     format!("late joiner, {holes}, {numbers}")
 }
@@ -171,7 +175,11 @@ fn figures(runs: &Runs, all: bool) -> Result<Vec<Figure>> {
         ("crowd-10000", "10,000 nodes, after 1 min", 15.0, 320.0),
         ("crowd-10000-10min", "10,000 nodes, after 10 min", 14.0, 300.0),
     ];
-    let crowds = if all { &crowds[..] } else { crowds.get(..2).unwrap_or_default() };
+    let crowds = if all {
+        &crowds[..]
+    } else {
+        crowds.get(..2).unwrap_or_default()
+    };
     for (name, what, hops, time) in crowds {
         figures.push(crowd(runs.get(name)?, name, what, *hops, *time));
     }
@@ -188,7 +196,10 @@ fn figures(runs: &Runs, all: bool) -> Result<Vec<Figure>> {
         what: "relative message redundancy, one sender, after the first message".into(),
         scenario: steady.into(),
         goal: "≤ 0.1".into(),
-        seen: format!("{:.3}, worst message {:.3}", summary.redundancy, summary.redundancy_worst),
+        seen: format!(
+            "{:.3}, worst message {:.3}",
+            summary.redundancy, summary.redundancy_worst
+        ),
         met: summary.redundancy <= 0.1,
     });
     figures.push(half_vanish(runs.get("half-vanish")?));
@@ -204,7 +215,11 @@ fn figures(runs: &Runs, all: bool) -> Result<Vec<Figure>> {
             scenario: "crowd-10000".into(),
             goal: "≤ 60 s".into(),
             // Not the seconds: they are this machine's, and the page is to be the same everywhere.
-            seen: if slow <= 60.0 { "within a minute".into() } else { format!("{slow:.0} s") },
+            seen: if slow <= 60.0 {
+                "within a minute".into()
+            } else {
+                format!("{slow:.0} s")
+            },
             met: slow <= 60.0,
         });
     }

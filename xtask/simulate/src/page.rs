@@ -33,7 +33,11 @@ fn pictures(runs: &Runs) -> Result<Vec<(&'static str, Vec<Chart>)>> {
         ("10,000 nodes", runs.get("crowd-10000")?),
     ];
     let original = ("secure-gossip, given links", runs.get("original")?);
-    let against = [("overlay", runs.get("crowd-1000")?), ("tree on given links", runs.get("links")?), original];
+    let against = [
+        ("overlay", runs.get("crowd-1000")?),
+        ("tree on given links", runs.get("links")?),
+        original,
+    ];
     let warm = [
         ("after 1 s", runs.get("crowd-10000-1s")?),
         ("after 1 min", runs.get("crowd-10000")?),
@@ -44,9 +48,21 @@ fn pictures(runs: &Runs) -> Result<Vec<(&'static str, Vec<Chart>)>> {
         chart
     };
     Ok(vec![
-        ("delivery.svg", vec![titled(plot::delivery(&crowds), "Delivery over time, after 1 min of warm-up")]),
+        (
+            "delivery.svg",
+            vec![titled(
+                plot::delivery(&crowds),
+                "Delivery over time, after 1 min of warm-up",
+            )],
+        ),
         ("hops.svg", vec![titled(plot::hops(&crowds), "How far from the sender")]),
-        ("warm-up.svg", vec![titled(plot::duration(&warm), "10,000 nodes: time to everybody, by message")]),
+        (
+            "warm-up.svg",
+            vec![titled(
+                plot::duration(&warm),
+                "10,000 nodes: time to everybody, by message",
+            )],
+        ),
         (
             "against-secure-gossip.svg",
             vec![
@@ -54,7 +70,14 @@ fn pictures(runs: &Runs) -> Result<Vec<(&'static str, Vec<Chart>)>> {
                 titled(plot::redundancy(&against), "1,000 nodes: redundancy by message"),
             ],
         ),
-        ("failure.svg", vec![failure_timeline(runs.get("half-vanish")?), failure_by_share(runs)?, repair_by_share(runs)?]),
+        (
+            "failure.svg",
+            vec![
+                failure_timeline(runs.get("half-vanish")?),
+                failure_by_share(runs)?,
+                repair_by_share(runs)?,
+            ],
+        ),
         (
             "trouble.svg",
             vec![titled(
@@ -90,16 +113,28 @@ fn failure_timeline(report: &Report) -> Chart {
 
 /// Reliability after a failure: how many survivors have what was said in its first second, and when.
 fn failure_by_share(runs: &Runs) -> Result<Chart> {
-    let within = [(0.5, "within 0.5 s"), (3.0, "within 3 s"), (f64::INFINITY, "in the end")];
+    let within = [
+        (0.5, "within 0.5 s"),
+        (3.0, "within 3 s"),
+        (f64::INFINITY, "in the end"),
+    ];
     let mut series = Vec::new();
     for (limit, name) in within {
         let mut points = Vec::new();
         for share in SHARES {
             let report = runs.get(&vanishing(share))?;
-            let early = report.rounds.iter().filter(|round| (2.0..3.0).contains(&round.at.as_secs_f64()));
+            let early = report
+                .rounds
+                .iter()
+                .filter(|round| (2.0..3.0).contains(&round.at.as_secs_f64()));
             let (mut had, mut all) = (0, 0);
             for round in early {
-                had += round.delays.sorted().iter().filter(|delay| delay.as_secs_f64() <= limit).count();
+                had += round
+                    .delays
+                    .sorted()
+                    .iter()
+                    .filter(|delay| delay.as_secs_f64() <= limit)
+                    .count();
                 all += round.delays.all();
             }
             points.push((f64::from(share), 100.0 * had as f64 / all.max(1) as f64));
@@ -161,7 +196,10 @@ fn page(runs: &Runs, figures: &[Figure]) -> Result<String> {
         ("original", "secure-gossip 0.3.1, 1,000 nodes, given links, five each"),
         ("links", "our tree on the same links"),
         ("crowd-1000", "our overlay, 1,000 nodes"),
-        ("original-10000", "secure-gossip 0.3.1, 10,000 nodes, given links, five each"),
+        (
+            "original-10000",
+            "secure-gossip 0.3.1, 10,000 nodes, given links, five each",
+        ),
         ("crowd-10000", "our overlay, 10,000 nodes"),
     ] {
         writeln!(

@@ -94,7 +94,10 @@ fn play(scenario: &Scenario, seed: u64) -> Result<Report> {
 fn problem(report: &Report) -> Option<String> {
     let all = &report.summary;
     if !report.missing.is_empty() {
-        let missing = report.missing.iter().map(|(message, node)| format!("{message} at {node}"));
+        let missing = report
+            .missing
+            .iter()
+            .map(|(message, node)| format!("{message} at {node}"));
         return Some(format!(
             "messages are missing, {:.2} % arrived: {}",
             all.reliability * 100.0,

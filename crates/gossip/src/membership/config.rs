@@ -55,6 +55,10 @@ pub struct Config {
     /// The longest wait between two attempts to join.
     #[serde(with = "humantime_serde")]
     pub join_retry_max: Duration,
+    /// How often a node that has neighbours asks a given contact for peers, so that a contact that was restarted, and those who
+    /// joined through it since, find back into the network.
+    #[serde(with = "humantime_serde")]
+    pub greet_interval: Duration,
 }
 
 impl Default for Config {
@@ -78,6 +82,7 @@ impl Default for Config {
             request_lifetime: Duration::from_secs(5),
             join_retry: Duration::from_millis(500),
             join_retry_max: Duration::from_secs(30),
+            greet_interval: Duration::from_secs(60),
         }
     }
 }
@@ -98,6 +103,7 @@ impl Config {
             self.request_lifetime,
             self.join_retry,
             self.join_retry_max,
+            self.greet_interval,
         ];
         if !(1..=Self::VIEW_MAX).contains(&self.active) {
             Err(Error::Caller(

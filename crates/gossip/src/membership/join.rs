@@ -18,6 +18,10 @@ pub(crate) struct Joining<P> {
     /// Those who were asked and have not answered.
     asked: Vec<P>,
     pub(crate) retry: Option<Time>,
+    /// When a contact is greeted next: see [`Membership::greet`].
+    pub(crate) greeting: Option<Time>,
+    /// Whether a contact has answered since the application asked to join.
+    welcomed: bool,
     pause: Duration,
     first_pause: Duration,
     longest_pause: Duration,
@@ -60,6 +64,8 @@ impl<P: PeerId> Joining<P> {
             given: Vec::new(),
             asked: Vec::new(),
             retry: None,
+            greeting: None,
+            welcomed: false,
             pause: config.join_retry,
             first_pause: config.join_retry,
             longest_pause: config.join_retry_max,
@@ -110,16 +116,55 @@ impl<P: PeerId> Membership<P> {
             .map(|contact| contact.peer)
             .collect();
         for peer in contacts {
-            if !self.joining.asked.contains(&peer) {
-                self.joining.asked.push(peer);
-            }
-            let frame = Frame::Join {
-                address: self.me.address.clone(),
-                pass: self.pass.clone(),
-            };
-            self.send(peer, frame);
+            self.ask_to_join(peer);
         }
         self.joining.retry_after(now, &mut self.random);
+    }
+
+    /// Asks to be welcomed as a newcomer is; the network is quick to mix after that.
+    pub(crate) fn begin(&mut self, now: Time) {
+        self.joining.welcomed = false;
+        self.ask_contacts(now);
+        self.greet_later(now);
+    }
+
+    /// Asks one of the given contacts for peers although there are neighbours.
+    ///
+    /// A contact that was restarted knows nobody, and whoever joins through it afterwards finds nobody but others like
+    /// itself: a network beside the network. Those who knew the contact before are its only way back.
+    pub(crate) fn greet(&mut self, now: Time) {
+        self.greet_later(now);
+        if self.views.active.is_empty() {
+            // It is asking already.
+            return;
+        }
+        let contact = pick(
+            self.joining
+                .given
+                .iter()
+                .map(|contact| !self.views.is_linked(&contact.peer)),
+            &mut self.random,
+        );
+        if let Some(contact) = contact.and_then(|place| self.joining.given.get(place)) {
+            self.ask_to_join(contact.peer);
+        }
+    }
+
+    fn greet_later(&mut self, now: Time) {
+        // Nodes that joined together must not greet together.
+        let pause = self.config.greet_interval.mul_f64(self.random.random_range(0.75..1.25));
+        self.joining.greeting = (!self.joining.given.is_empty()).then_some(now + pause);
+    }
+
+    fn ask_to_join(&mut self, peer: P) {
+        if !self.joining.asked.contains(&peer) {
+            self.joining.asked.push(peer);
+        }
+        let frame = Frame::Join {
+            address: self.me.address.clone(),
+            pass: self.pass.clone(),
+        };
+        self.send(peer, frame);
     }
 
     pub(crate) fn retry_join(&mut self, now: Time) {
@@ -247,7 +292,9 @@ impl<P: PeerId> Membership<P> {
         }
         self.refill(now);
         self.release(from);
-        self.mixing.start(now, &self.config);
+        if !std::mem::replace(&mut self.joining.welcomed, true) {
+            self.mixing.start(now, &self.config);
+        }
     }
 
     /// Peers for somebody who asks for some, at random out of both views.

@@ -222,7 +222,7 @@ impl<P: PeerId> Membership<P> {
     /// Which link a request that cannot be refused takes.
     ///
     /// The older half of the links is never taken by strangers: they would otherwise surround a node. Nor is a link that
-    /// carries messages, while there is another.
+    /// carries messages: whoever asks finds others that do not.
     fn victim(&mut self, from: &P, want: &Want<P>, now: Time) -> Option<P> {
         let other = match want {
             Want::Low => return None,
@@ -233,15 +233,10 @@ impl<P: PeerId> Membership<P> {
         ages.sort_unstable();
         let kept = ages.get((self.config.active / 2).saturating_sub(1)).copied()?;
         let free = |link: &Link<P>| link.since > kept && link.contact.peer != *from && Some(link.contact.peer) != other;
-        let quiet = pick(
+        let place = pick(
             self.views.active.iter().map(|link| free(link) && !link.carries),
             &mut self.random,
-        );
-        let place = match (quiet, want) {
-            (Some(place), _) => Some(place),
-            (None, Want::High) => pick(self.views.active.iter().map(free), &mut self.random),
-            (None, _) => None,
-        }?;
+        )?;
         let victim = self.views.active.get(place).map(|link| link.contact.peer)?;
         self.evictions.take(now, EVICTION_INTERVAL).then_some(victim)
     }
@@ -350,18 +345,13 @@ impl<P: PeerId> Membership<P> {
         if alive {
             self.views.met(contact, now + REFUSAL_REST, &mut self.random);
         }
-        match instead.filter(sound) {
-            Some(other)
-                if other.peer != self.me.peer
-                    && !self.views.is_linked(&other.peer)
-                    && self.requests.len() < REQUESTS_MAX =>
-            {
-                if self.requests.iter().all(|request| request.contact.peer != other.peer) {
-                    self.ask(other, Want::Low, now);
-                }
-            }
-            None if !alive => self.mixing.hurry(now, &self.config),
-            _ => {}
+        let open = |other: &Contact<P>| {
+            sound(other) && other.peer != self.me.peer && !self.needs(&other.peer) && self.requests.len() < REQUESTS_MAX
+        };
+        if let Some(other) = instead.filter(open) {
+            self.ask(other, Want::Low, now);
+        } else if !alive {
+            self.mixing.hurry(now, &self.config);
         }
         self.refill(now);
     }

@@ -98,7 +98,7 @@ impl<P: PeerId> Membership<P> {
     pub fn join(&mut self, contacts: Vec<Contact<P>>, now: Time) {
         self.present = true;
         self.give(contacts);
-        self.ask_contacts(now);
+        self.begin(now);
         self.mixing.start(now, &self.config);
     }
 
@@ -231,6 +231,9 @@ impl<P: PeerId> Membership<P> {
         if due(self.joining.retry) {
             self.retry_join(now);
         }
+        if due(self.joining.greeting) {
+            self.greet(now);
+        }
         self.mix(now);
     }
 
@@ -243,7 +246,12 @@ impl<P: PeerId> Membership<P> {
         let links = self.views.active.iter().map(|link| link.check);
         let requests = self.requests.iter().map(Request::due);
         let mixing = [self.mixing.shuffles.next, self.mixing.swaps.next];
-        let others = [self.joining.hold, self.fill_at, self.joining.retry];
+        let others = [
+            self.joining.hold,
+            self.fill_at,
+            self.joining.retry,
+            self.joining.greeting,
+        ];
         links
             .chain(requests)
             .chain(others.into_iter().chain(mixing).flatten())

@@ -44,6 +44,9 @@ const PROBE_AFTER: Duration = Duration::from_secs(1);
 /// How long the node waits at its end for goodbyes to be sent.
 const FAREWELL: Duration = Duration::from_secs(1);
 
+/// How often sessions that nobody needs are looked for.
+const SWEEP: Duration = Duration::from_secs(1);
+
 /// How long the driver sleeps if nothing is due.
 const DAY: Duration = Duration::from_secs(86_400);
 
@@ -104,6 +107,8 @@ pub(super) struct Driver {
     found: SelectAll<futures_util::stream::BoxStream<'static, (TopicId, Vec<Contact<NodeId>>)>>,
     /// The last number that was given to an own message.
     number: Option<u64>,
+    /// When to look after sessions next.
+    sweep_at: Time,
 }
 
 /// What a driver is made of.
@@ -137,8 +142,8 @@ pub(super) async fn run(
     loop {
         driver.work();
         let due = driver.due();
+        // In no fixed order: however much comes from peers, what the owner commands has its turn.
         tokio::select! {
-            biased;
             () = node.closing() => break,
             count = inputs.recv_many(&mut batch, BATCH) => {
                 if count == 0 {
@@ -190,6 +195,7 @@ impl Driver {
             discovery,
             found: SelectAll::new(),
             number: None,
+            sweep_at: Time::default(),
         }
     }
 
@@ -202,7 +208,8 @@ impl Driver {
         });
         // A moment later, because a certificate is good up to its last millisecond.
         let expiry = expiries.min().map(|expiry| expiry + Duration::from_millis(2));
-        let next = self.overlay.poll_timeout().into_iter().chain(expiry).min();
+        let sweep = self.links.has_sessions().then_some(self.sweep_at);
+        let next = self.overlay.poll_timeout().into_iter().chain(expiry).chain(sweep).min();
         // Nothing is so far away that an instant could not name it.
         let next = next.map_or(DAY, |next| next.since(now).min(DAY));
         Instant::now() + next
@@ -212,6 +219,11 @@ impl Driver {
     fn work(&mut self) {
         let now = self.clock.now();
         self.turn_out(now);
+        if self.sweep_at <= now {
+            self.sweep_at = now + SWEEP;
+            let Self { links, overlay, .. } = self;
+            links.sweep(|peer| overlay.needs(peer), now);
+        }
         self.overlay.handle_timeout(now);
         while let Some(event) = self.overlay.poll(now) {
             self.out_event(event, now);
@@ -272,6 +284,13 @@ impl Driver {
         }
     }
 
+    /// Tells the overlay how the session stands that is used with a peer now. One that ends while it is congested is never
+    /// relieved, and the peer would get nothing over the next.
+    fn see_congestion(&mut self, peer: NodeId, now: Time) {
+        let congested = self.links.is_congested(&peer);
+        self.overlay.handle(InEvent::Congested { peer, congested }, now);
+    }
+
     fn gone(&mut self, peer: NodeId, now: Time) {
         self.links.disconnect(&peer);
         self.overlay.handle(InEvent::Disconnected { peer }, now);
@@ -287,24 +306,32 @@ impl Driver {
 
     fn input(&mut self, input: Input, now: Time) {
         match input {
-            Input::Opened { peer, number, outbox } => self.links.opened(peer, number, outbox),
+            Input::Opened { peer, number, outbox } => {
+                self.links.opened(peer, number, outbox);
+                self.see_congestion(peer, now);
+            }
             Input::Frame { peer, number, frame } => {
                 // What comes after this end has said its last is not heard.
                 if self.links.hears(&peer, number) {
                     self.frame(peer, frame, now);
                 }
             }
-            Input::Relieved { peer } => self.overlay.handle(InEvent::Congested { peer, congested: false }, now),
+            Input::Relieved { peer } => self.see_congestion(peer, now),
             Input::Ended { peer, number, broken } => match self.links.ended(&peer, number, broken) {
-                None => {}
+                None => self.see_congestion(peer, now),
                 // A peer that needs the link no longer is not out of reach.
                 Some(Gone::Away) if !broken && !self.is_neighbour(&peer) => {}
                 Some(Gone::Away) => self.overlay.handle(InEvent::Disconnected { peer }, now),
                 // Nothing is lost by a frame that means nothing, and it opens a new session.
-                Some(Gone::Elsewhere) => self.send(peer, Bytes::new(), now),
+                Some(Gone::Elsewhere) => {
+                    self.send(peer, Bytes::new(), now);
+                    self.see_congestion(peer, now);
+                }
             },
             Input::Dialled { to, result } => {
-                if !self.links.dialled(to, result) {
+                if self.links.dialled(to, result) {
+                    self.see_congestion(to, now);
+                } else {
                     self.overlay.handle(InEvent::Disconnected { peer: to }, now);
                 }
             }

@@ -6,11 +6,14 @@ use super::{
     outbox::{Outbox, Pushed},
     session::Session,
 };
-use crate::NodeId;
+use crate::{NodeId, Time};
 use bytes::Bytes;
 use handfast_keys::PublicKey;
 use handfast_stack::{NodeHandle, Peer};
-use std::collections::{BTreeMap, VecDeque};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    time::Duration,
+};
 use tokio::sync::mpsc;
 
 /// How many nodes are dialled at a time. Each costs a file and a handshake.
@@ -19,6 +22,12 @@ const MAX_DIALS: usize = 16;
 const MAX_WAITING: usize = 256;
 /// How many frames wait for one node that is being dialled: what membership says first, and some messages.
 const MAX_FRAMES: usize = 256;
+
+/// How long a session that this node opened, and that no topic needs, may stay: long enough for a question and its answer.
+pub(super) const UNNEEDED_FOR: Duration = Duration::from_secs(5);
+/// How many such sessions there may be when they are looked after. Peers name other peers to whom an answer goes, each of
+/// which costs a connection that nobody else would ever end.
+const MAX_UNNEEDED: usize = 64;
 
 /// The sessions of a node.
 #[derive(Debug)]
@@ -41,6 +50,8 @@ struct Pair {
     theirs: Option<Held>,
     /// The connection, if it was made for this.
     opened: Option<Peer>,
+    /// Since when no topic has needed it, as far as that was looked at.
+    unneeded: Option<Time>,
 }
 
 #[derive(Debug)]
@@ -84,6 +95,12 @@ impl Links {
     /// Whether there is a session with this node.
     pub(super) fn is_linked(&self, peer: &NodeId) -> bool {
         self.sessions.contains_key(peer)
+    }
+
+    /// Whether the session that is used with this node is congested.
+    pub(super) fn is_congested(&self, peer: &NodeId) -> bool {
+        let held = self.sessions.get(peer).and_then(|pair| pair.preferred(self.me > *peer));
+        held.is_some_and(|held| held.outbox.is_congested())
     }
 
     /// Where helpers tell the driver what they have done.
@@ -230,6 +247,30 @@ impl Links {
         if let Some(pair) = self.sessions.remove(peer) {
             self.close(pair);
         }
+    }
+
+    /// Ends sessions that this node has opened and that are not needed, see [`UNNEEDED_FOR`] and [`MAX_UNNEEDED`].
+    pub(super) fn sweep(&mut self, needed: impl Fn(&NodeId) -> bool, now: Time) {
+        let mut unneeded = Vec::new();
+        for (peer, pair) in &mut self.sessions {
+            if pair.ours.is_none() || needed(peer) {
+                pair.unneeded = None;
+            } else {
+                unneeded.push((*pair.unneeded.get_or_insert(now), *peer));
+            }
+        }
+        unneeded.sort_unstable();
+        let beyond = unneeded.len().saturating_sub(MAX_UNNEEDED);
+        for (place, (since, peer)) in unneeded.into_iter().enumerate() {
+            if place < beyond || now.since(since) >= UNNEEDED_FOR {
+                self.disconnect(&peer);
+            }
+        }
+    }
+
+    /// Whether there are sessions to look after.
+    pub(super) fn has_sessions(&self) -> bool {
+        !self.sessions.is_empty()
     }
 
     /// Ends everything, after what waits. Tells how many sessions have to end.

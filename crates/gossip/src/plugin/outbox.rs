@@ -75,6 +75,11 @@ impl Outbox {
         }
     }
 
+    /// Whether the peer counts as congested.
+    pub(super) fn is_congested(&self) -> bool {
+        self.queue().congested
+    }
+
     /// Takes no more frames. Those that wait are still sent.
     pub(super) fn end(&self) {
         self.queue().ended = true;

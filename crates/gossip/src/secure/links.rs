@@ -251,12 +251,11 @@ impl Links {
         for (link, read) in links.into_iter().zip(self.rules.reader().check(batch)) {
             match read {
                 Ok(item) if self.numbers.withholds(&item.id) => self.better_number(item, link, now),
-                Ok(item) => match self.rules.count(item, now) {
-                    Ok(item) => {
-                        let id = item.id;
-                        if !self.swarm.publish(item, Some(link), now) {
-                            self.rounds.holds(&id, link);
-                        }
+                // What is not new costs its author nothing, whoever sends it again.
+                Ok(item) if !self.swarm.wants(&item, now) => self.rounds.holds(&item.id, link),
+                Ok(item) => match self.rules.count(item.author, now) {
+                    Ok(()) => {
+                        self.swarm.publish(item, Some(link), now);
                     }
                     Err(_) => tracing::debug!(?link, "a message was dropped: its author sends too many"),
                 },

@@ -39,11 +39,11 @@ impl<P> SignedRules<P> {
     }
 
     /// Takes one message from what its author may send.
-    pub(super) fn count(&mut self, item: Item, now: Time) -> Result<Item, Refused> {
+    pub(super) fn count(&mut self, author: Author, now: Time) -> Result<(), Refused> {
         let rate = self.rate;
-        let bucket = self.buckets.get_or_insert_with(item.author, || Bucket::full(rate, now));
+        let bucket = self.buckets.get_or_insert_with(author, || Bucket::full(rate, now));
         if bucket.take(rate, now) {
-            Ok(item)
+            Ok(())
         } else {
             Err(Refused::TooMany)
         }
@@ -51,10 +51,11 @@ impl<P> SignedRules<P> {
 }
 
 impl<P: PeerId> Rules<P> for SignedRules<P> {
-    fn read(&mut self, bodies: &[Bytes], now: Time) -> Vec<Result<Item, Refused>> {
-        let read = self.reader.read(bodies);
-        read.into_iter()
-            .map(|read| read.and_then(|item| self.count(item, now)))
-            .collect()
+    fn read(&mut self, bodies: &[Bytes], _: Time) -> Vec<Result<Item, Refused>> {
+        self.reader.read(bodies)
+    }
+
+    fn accepts(&mut self, item: &Item, now: Time) -> Result<(), Refused> {
+        self.count(item.author, now)
     }
 }

@@ -150,7 +150,7 @@ pub fn hops(reports: &[(&str, &Report)]) -> Chart {
         Series {
             name: (*name).into(),
             mark: if reports.len() == 1 { Mark::Bars } else { Mark::Dots },
-            points: (0..most)
+            points: (1..most)
                 .map(|hop| (hop as f64, 100.0 * at(hop) as f64 / all.max(1) as f64))
                 .collect(),
         }
@@ -227,7 +227,7 @@ impl Chart {
         area.draw(&Text::new(
             self.title.as_str(),
             (area.dim_in_pixel().0 as i32 / 2, 10),
-            text(17).pos(centre),
+            text(20).pos(centre),
         ))
         .map_err(drawing)?;
         let mut chart = ChartBuilder::on(area)
@@ -235,8 +235,8 @@ impl Chart {
             .margin_right(22)
             .margin_bottom(6)
             .margin_left(4)
-            .x_label_area_size(40)
-            .y_label_area_size(58)
+            .x_label_area_size(46)
+            .y_label_area_size(66)
             .build_cartesian_2d(left..right, least..top)
             .map_err(drawing)?;
         let whole = |value: &f64| match value.abs() {
@@ -257,8 +257,8 @@ impl Chart {
             .axis_style(GRID)
             .bold_line_style(GRID)
             .light_line_style(TRANSPARENT)
-            .label_style(text(12))
-            .axis_desc_style(text(13))
+            .label_style(text(15))
+            .axis_desc_style(text(16))
             .draw()
             .map_err(drawing)?;
         for (series, colour) in self.series.iter().zip(COLOURS.iter().cycle().copied()) {
@@ -286,7 +286,7 @@ impl Chart {
                 .position(self.legend(right, top))
                 .background_style(PAPER.filled())
                 .border_style(GRID)
-                .label_font(text(12))
+                .label_font(text(15))
                 .margin(8)
                 .draw()
                 .map_err(drawing)?;

@@ -13,7 +13,10 @@ pub const MISSING_PER_PEER: usize = 2048;
 /// How many neighbours that announced it are remembered for a missing message.
 const ANNOUNCERS_MAX: usize = 8;
 /// How often a missing message is asked for. Then it is left to catch-up.
-const ASK_MAX: u8 = 4;
+const ASK_MAX: u8 = 8;
+/// How long the memory of a late payload takes to fade to a third: longer than it takes until its sender speaks again, where
+/// many take turns. A single observation fades it by an eighth at most, so silence does not make impatient.
+const FADES_IN: Duration = Duration::from_secs(8);
 
 #[derive(Debug)]
 pub(super) struct Missing<P> {
@@ -75,12 +78,17 @@ impl<P: PeerId> Found<P> {
 #[derive(Debug, Default)]
 struct Patience {
     longest: Option<Duration>,
+    /// When a payload was observed last.
+    observed: Time,
 }
 
 impl Patience {
-    fn observe(&mut self, late: Duration, config: &Config) {
-        let fades = self.longest.unwrap_or(config.graft_delay * 2 / 3).saturating_mul(31) / 32;
-        self.longest = Some(fades.max(late));
+    fn observe(&mut self, late: Duration, config: &Config, now: Time) {
+        let longest = self.longest.unwrap_or(config.graft_delay * 2 / 3);
+        let passed = now.since(self.observed).min(FADES_IN / 8);
+        let faded = longest.mul_f64(1.0 - passed.as_secs_f64() / FADES_IN.as_secs_f64());
+        self.observed = now;
+        self.longest = Some(faded.max(late));
     }
 
     /// Somebody was asked for a payload that came on its own as well, this late. That tells less: whoever sent it may have
@@ -145,8 +153,8 @@ impl<P: PeerId> Missing<P> {
     }
 
     /// The tree brought a payload this long after its first announcement.
-    pub(super) fn observe(&mut self, late: Duration, config: &Config) {
-        self.patience.observe(late, config);
+    pub(super) fn observe(&mut self, late: Duration, config: &Config, now: Time) {
+        self.patience.observe(late, config, now);
     }
 
     /// Somebody was asked for a payload that the tree brought as well, this long after its first announcement.

@@ -170,7 +170,7 @@ impl<P: PeerId> Swarm<P> {
             return self.fault(from, fault, now);
         }
         match frame {
-            Frame::Gossip { id, hops, body } if self.knows(&id, now) => {
+            Frame::Gossip { id, hops, body } if self.knows(&id) => {
                 let _ = (hops, body);
                 self.duplicate(&id, from, now);
             }
@@ -179,7 +179,7 @@ impl<P: PeerId> Swarm<P> {
             Frame::IHave(names) => {
                 self.tree.has(&from, &names);
                 for (id, _) in names {
-                    if !self.knows(&id, now) {
+                    if !self.knows(&id) {
                         self.missing.announced(id, from, &self.config, now);
                     }
                 }
@@ -211,11 +211,12 @@ impl<P: PeerId> Swarm<P> {
     /// Publishes a checked message: our own (`from` is `None`), or one that came another way, over a link that `from` names
     /// and that is no neighbour. The latter is also delivered. Returns `false`, and does nothing, if it is known already.
     pub fn publish(&mut self, item: Item, from: Option<P>, now: Time) -> bool {
-        if self.knows(&item.id, now) || from.is_some() && self.is_stale(&item, now) {
+        if self.knows(&item.id) || from.is_some() && self.is_stale(&item, now) {
             return false;
         }
         let found = self.missing.found(&item.id).unwrap_or_default();
-        self.tree.first(item.id, None, &found, &self.config, now, &mut self.out);
+        self.tree
+            .first((item.id, item.author), None, &found, &self.config, now, &mut self.out);
         let payload = (item.id, 0, &item.body);
         self.tree
             .spread(payload, from, &found.announcers, &self.config, now, &mut self.out);
@@ -314,8 +315,13 @@ impl<P: PeerId> Swarm<P> {
         self.missing.len()
     }
 
-    fn knows(&self, id: &MessageId, now: Time) -> bool {
-        self.history.kept(id).is_some() || self.seen.contains(id, now)
+    fn knows(&self, id: &MessageId) -> bool {
+        self.history.kept(id).is_some() || self.seen.contains(id)
+    }
+
+    /// Whether this message of somebody else is new here, and not too old to tell.
+    pub(crate) fn wants(&self, item: &Item, now: Time) -> bool {
+        !self.knows(&item.id) && !self.is_stale(item, now)
     }
 
     fn is_stale(&self, item: &Item, now: Time) -> bool {
@@ -341,8 +347,11 @@ impl<P: PeerId> Swarm<P> {
         let mut names = HashSet::new();
         let mut batch = Vec::new();
         for arrived in std::mem::take(&mut self.inbox) {
+            if self.seen.is_refused(&arrived.body, now) {
+                continue;
+            }
             match arrived.id {
-                Some(id) if self.knows(&id, now) => self.duplicate(&id, arrived.from, now),
+                Some(id) if self.knows(&id) => self.duplicate(&id, arrived.from, now),
                 Some(id) if !names.insert(id) => self.inbox.push_back(arrived),
                 _ => batch.push(arrived),
             }
@@ -354,19 +363,23 @@ impl<P: PeerId> Swarm<P> {
         for (arrived, answer) in batch.into_iter().zip(rules.read(&bodies, now)) {
             match (answer, arrived.id) {
                 (Ok(item), Some(id)) if item.id != id => self.fault(arrived.from, Fault::WrongName, now),
+                (Ok(item), _) if self.wants(&item, now) => match rules.accepts(&item, now) {
+                    Ok(()) => self.accept(item, &arrived, now),
+                    Err(_) => {
+                        self.missing.found(&item.id);
+                        self.seen.refused(&arrived.body, now);
+                    }
+                },
                 (Ok(item), _) => self.accept(item, &arrived, now),
                 (Err(Refused::Forged), _) => self.fault(arrived.from, Fault::Forged, now),
-                (Err(Refused::Unwelcome | Refused::TooMany), Some(id)) => {
-                    self.missing.found(&id);
-                    self.seen.refused(id, now);
-                }
-                (Err(Refused::Unwelcome | Refused::TooMany), None) => {}
+                // The name that it came under is its sender's word only.
+                (Err(Refused::Unwelcome | Refused::TooMany), _) => self.seen.refused(&arrived.body, now),
             }
         }
     }
 
     fn accept(&mut self, item: Item, arrived: &Arrived<P>, now: Time) {
-        if self.knows(&item.id, now) {
+        if self.knows(&item.id) {
             if arrived.id.is_some() {
                 self.duplicate(&item.id, arrived.from, now);
             }
@@ -380,9 +393,11 @@ impl<P: PeerId> Swarm<P> {
         if !caught_up {
             let found = found.unwrap_or_default();
             let from = Some(arrived.from);
-            let late = self.tree.first(item.id, from, &found, &self.config, now, &mut self.out);
+            let late = self
+                .tree
+                .first((item.id, item.author), from, &found, &self.config, now, &mut self.out);
             if let Some(late) = late {
-                self.missing.observe(late, &self.config);
+                self.missing.observe(late, &self.config, now);
             }
             let payload = (item.id, arrived.hops, &item.body);
             self.tree
@@ -454,7 +469,7 @@ impl<P: PeerId> Swarm<P> {
 
     fn evict(&mut self, now: Time) {
         while let Some(evicted) = self.history.evict(&self.config, now) {
-            self.seen.evicted(evicted, self.config.memory);
+            self.seen.evicted(evicted, &self.config, now);
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Memory of names beyond the history: what was evicted or refused is not taken again.
 
-use super::history::Evicted;
+use super::{config::Config, history::Evicted};
 use crate::{Author, Item, MessageId, Sequence, Time};
 use std::{
     collections::{BTreeMap, HashMap, VecDeque},
@@ -10,7 +10,7 @@ use std::{
 /// For how many authors it is remembered up to which number their messages were forgotten. Keys are free, so somebody may
 /// fill this; what is lost then is protection from the replay of messages that two tables have forgotten.
 const HORIZONS_MAX: usize = 1 << 16;
-/// The most refused names that are remembered. Beyond that, refused messages are checked again when they come again.
+/// The most refused messages that are remembered, 32 bytes each. Beyond that, refused messages are checked again when they come again.
 const REFUSED_MAX: usize = 1 << 14;
 /// For how long a refused message is not looked at again. The author may be let in meanwhile, or have room again.
 const REFUSED_FOR: Duration = Duration::from_secs(60);
@@ -25,14 +25,21 @@ pub(super) struct Seen {
     evicted: HashMap<MessageId, Option<(Author, u64)>>,
     order: VecDeque<MessageId>,
     horizons: BTreeMap<Author, u64>,
-    refused: HashMap<MessageId, Time>,
-    refused_order: VecDeque<MessageId>,
+    /// By the hash of all that came, not by name: the name is the sender's word, and does not cover what a relay may
+    /// change. A refused message must not hide a sound one of the same name.
+    refused: HashMap<[u8; 32], Time>,
+    refused_order: VecDeque<[u8; 32]>,
 }
 
 impl Seen {
     /// Whether this message was here and is not wanted again.
-    pub(super) fn contains(&self, id: &MessageId, now: Time) -> bool {
-        self.evicted.contains_key(id) || self.refused.get(id).is_some_and(|until| *until > now)
+    pub(super) fn contains(&self, id: &MessageId) -> bool {
+        self.evicted.contains_key(id)
+    }
+
+    /// Whether just this was refused lately.
+    pub(super) fn is_refused(&self, body: &[u8], now: Time) -> bool {
+        !self.refused.is_empty() && self.refused.get(&hash(body)).is_some_and(|until| *until > now)
     }
 
     /// Whether a message that is not known by name is a replay all the same, or too old to tell.
@@ -40,23 +47,24 @@ impl Seen {
         let Sequence::Proven(number) = item.sequence else {
             return false;
         };
-        now.since(super::history::born(item, now)) > age
+        is_too_old(item, age, now)
             || self
                 .horizons
                 .get(&item.author)
                 .is_some_and(|horizon| number <= *horizon)
     }
 
-    pub(super) fn evicted(&mut self, Evicted { item, aged }: Evicted, capacity: usize) {
+    pub(super) fn evicted(&mut self, Evicted { item, aged }: Evicted, config: &Config, now: Time) {
         let proven = item.sequence.proven();
-        if aged && proven.is_some() {
+        // A number from the future aged from its arrival on, and does not yet say by itself that it is too old.
+        if aged && proven.is_some() && is_too_old(&item, config.history_age, now) {
             return;
         }
         let line = proven.map(|number| (item.author, number));
         if self.evicted.insert(item.id, line).is_none() {
             self.order.push_back(item.id);
         }
-        while self.order.len() > capacity {
+        while self.order.len() > config.memory {
             let Some(id) = self.order.pop_front() else { break };
             if let Some((author, number)) = self.evicted.remove(&id).flatten() {
                 if self.horizons.len() >= HORIZONS_MAX && !self.horizons.contains_key(&author) {
@@ -68,15 +76,27 @@ impl Seen {
         }
     }
 
-    pub(super) fn refused(&mut self, id: MessageId, now: Time) {
-        if self.refused.insert(id, now + REFUSED_FOR).is_none() {
-            self.refused_order.push_back(id);
+    pub(super) fn refused(&mut self, body: &[u8], now: Time) {
+        let hash = hash(body);
+        if self.refused.insert(hash, now + REFUSED_FOR).is_none() {
+            self.refused_order.push_back(hash);
         }
         while self.refused_order.len() > REFUSED_MAX {
-            let Some(id) = self.refused_order.pop_front() else {
+            let Some(hash) = self.refused_order.pop_front() else {
                 break;
             };
-            self.refused.remove(&id);
+            self.refused.remove(&hash);
         }
     }
+}
+
+fn hash(body: &[u8]) -> [u8; 32] {
+    let mut bytes = [0; 32];
+    bytes.copy_from_slice(ring::digest::digest(&ring::digest::SHA256, body).as_ref());
+    bytes
+}
+
+/// Whether the proven number of a message says that it is older than what is kept.
+fn is_too_old(item: &Item, age: Duration, now: Time) -> bool {
+    now.since(super::history::born(item, now)) > age
 }

@@ -3,6 +3,10 @@
 //! A payload that comes a second time shows a circle, and the link it came over is pruned on both sides; what is left after
 //! one message has flooded the swarm is a tree, made of the fastest paths from its publisher. A link to a swarm that has
 //! such a tree joins it as a spare one.
+//!
+//! All that speak share one tree, so one of them must shape it: if the floods of two pruned links at the same time, each what
+//! the other needs, no tree would be left. The root is the author with the least key of late; everybody hears of the same
+//! ones, so everybody comes to the same choice without a word.
 
 use super::{
     Output,
@@ -10,7 +14,7 @@ use super::{
     frame::{ANNOUNCE_MAX, Frame},
     missing::{Announcer, Found},
 };
-use crate::{MessageId, PeerId, Time};
+use crate::{Author, MessageId, PeerId, Time};
 use bytes::Bytes;
 use std::{
     collections::{BTreeMap, HashMap, HashSet, VecDeque},
@@ -21,11 +25,17 @@ use std::{
 const WAITING_MAX: usize = 4096;
 /// For how many messages it is remembered who brought them. A duplicate is worth a prune only while its message is young.
 const RECENT_MAX: usize = 1024;
+/// After how long a silence of the tree's root another author takes its place.
+const ROOT_SILENCE: Duration = Duration::from_secs(20);
+/// How many duplicates in a row are suffered from a neighbour if they are not of the root's messages.
+const SUFFERED_MAX: u8 = 8;
 
 #[derive(Debug)]
 pub(super) struct Tree<P> {
     neighbours: BTreeMap<P, Neighbour>,
-    /// The neighbour that brought the last message, or was asked to bring the next.
+    /// The author whose messages shape the tree, and when the last of them came.
+    root: Option<(Author, Time)>,
+    /// The neighbour that brought the root's last message, or was asked to bring the next.
     parent: Option<P>,
     /// Whether a message has flooded these links: from then on there is a tree, and a new link is spare.
     grown: bool,
@@ -43,13 +53,16 @@ struct Neighbour {
     congested: bool,
     /// Announcements that wait to travel together.
     waiting: VecDeque<(MessageId, u16)>,
-    /// How many messages in a row it announced well before they came.
+    /// How many of the root's messages in a row it announced well before they came.
     faster: u8,
+    /// How many duplicates in a row it has sent.
+    suffered: u8,
 }
 
 /// How a message came.
 #[derive(Debug)]
 struct Came<P> {
+    author: Author,
     /// The neighbour that pushed it; `None` if it was published here.
     from: Option<P>,
     /// If it came because it was asked for: when it was announced first, and who was asked.
@@ -60,6 +73,7 @@ impl<P> Default for Tree<P> {
     fn default() -> Self {
         Self {
             neighbours: BTreeMap::new(),
+            root: None,
             parent: None,
             grown: false,
             starved: 0,
@@ -243,13 +257,9 @@ impl<P: PeerId> Tree<P> {
 
     /// A message came for the first time: `from` a neighbour that pushed it, or from here. Returns how long it stayed behind
     /// its first announcement, if the tree brought it.
-    ///
-    /// Whoever announces message after message well before the parent brings it takes the parent's place: it is asked to
-    /// push, the parent's next payload is a duplicate, and the prune that answers it ends the old link. Nothing is sent
-    /// twice but that one payload.
     pub(super) fn first(
         &mut self,
-        id: MessageId,
+        (id, author): (MessageId, Author),
         from: Option<P>,
         found: &Found<P>,
         config: &Config,
@@ -259,18 +269,43 @@ impl<P: PeerId> Tree<P> {
         let asked = from.is_some_and(|from| found.asked().any(|asked| asked == from));
         let since = found.since().filter(|_| asked);
         let came = Came {
+            author,
             from,
             asked: since.map(|since| (since, found.asked().collect())),
         };
         self.remember(id, came);
+        if self
+            .root
+            .is_none_or(|(root, heard)| author <= root || now.since(heard) > ROOT_SILENCE)
+        {
+            self.root = Some((author, now));
+        }
         let from = from.filter(|from| self.contains(from))?;
         if asked {
             self.starved = self.starved.saturating_add(1);
             return None;
         }
         self.starved = 0;
-        self.parent = Some(from);
         self.set_eager(&from);
+        if let Some(neighbour) = self.neighbours.get_mut(&from) {
+            neighbour.suffered = 0;
+        }
+        if self.shapes(&author) {
+            self.parent = Some(from);
+            self.optimise(found, config, now, out);
+        }
+        Some(found.since().map_or(Duration::ZERO, |since| now.since(since)))
+    }
+
+    /// Whether the tree is made of the paths of this author's messages.
+    fn shapes(&self, author: &Author) -> bool {
+        self.root.is_some_and(|(root, _)| root == *author)
+    }
+
+    /// Whoever announces message after message well before the parent brings it takes the parent's place: it is asked to
+    /// push, the parent's next payload is a duplicate, and the prune that answers it ends the old link. Nothing is sent
+    /// twice but that one payload.
+    fn optimise(&mut self, found: &Found<P>, config: &Config, now: Time, out: &mut Outputs<P>) {
         let mut faster = None;
         for (peer, neighbour) in &mut self.neighbours {
             let lead = found
@@ -290,7 +325,6 @@ impl<P: PeerId> Tree<P> {
         if let Some((_, peer)) = faster {
             self.adopt(peer, out);
         }
-        Some(found.since().map_or(Duration::ZERO, |since| now.since(since)))
     }
 
     /// A payload came again. Returns how late it was after the first announcement if somebody was asked for it too early.
@@ -301,23 +335,33 @@ impl<P: PeerId> Tree<P> {
     /// payload comes from somebody who had to ask as well.
     pub(super) fn duplicate(&mut self, id: &MessageId, from: P, now: Time, out: &mut Outputs<P>) -> Option<Duration> {
         let came = self.recent.get_mut(id)?;
-        if came.from == Some(from) || !self.neighbours.contains_key(&from) {
+        let author = came.author;
+        if came.from == Some(from) {
             return None;
         }
-        let once = self.starved <= 1;
+        let neighbour = self.neighbours.get_mut(&from)?;
+        // One that pushes although it was pruned is not the tree, and must not look like it.
+        let once = self.starved <= 1 && neighbour.eager;
         let impatient = came.asked.take_if(|(_, asked)| once && !asked.contains(&from));
-        let (late, pruned) = match (impatient, came.from) {
-            (Some((since, _)), Some(asked)) => {
-                came.from = Some(from);
-                (Some(now.since(since)), asked)
-            }
-            _ => (None, from),
-        };
-        if self.neighbours.contains_key(&pruned) {
-            self.set_lazy(&pruned);
-            out.push_back(Output::send(pruned, Frame::Prune));
+        if let (Some((since, _)), Some(asked)) = (impatient, came.from) {
+            came.from = Some(from);
+            self.prune(asked, out);
+            return Some(now.since(since));
         }
-        late
+        neighbour.suffered = neighbour.suffered.saturating_add(1);
+        if neighbour.suffered >= SUFFERED_MAX || !neighbour.eager || self.shapes(&author) {
+            self.prune(from, out);
+        }
+        None
+    }
+
+    /// Tells a neighbour to announce rather than to push, and does the same.
+    fn prune(&mut self, peer: P, out: &mut Outputs<P>) {
+        if let Some(neighbour) = self.neighbours.get_mut(&peer) {
+            neighbour.suffered = 0;
+            self.set_lazy(&peer);
+            out.push_back(Output::send(peer, Frame::Prune));
+        }
     }
 
     fn remember(&mut self, id: MessageId, came: Came<P>) {

@@ -117,10 +117,14 @@ impl Shared {
 
     pub(super) fn subscribe(&self) -> Messages {
         let queue = Arc::new(Queue::new(self.queue_messages, self.queue_bytes));
+        // Under the lock, so that a node that stops at this moment either is seen to have stopped or ends this queue, too.
+        let mut state = self.lock();
         if self.running().is_err() {
             queue.end();
+        } else {
+            state.queues.push(Arc::clone(&queue));
         }
-        self.lock().queues.push(Arc::clone(&queue));
+        drop(state);
         Messages(queue)
     }
 

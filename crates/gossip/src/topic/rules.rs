@@ -122,6 +122,10 @@ impl<R: Rules<NodeId>> Rules<NodeId> for TopicRules<R> {
         judged.collect()
     }
 
+    fn accepts(&mut self, item: &Item, now: Time) -> Result<(), Refused> {
+        self.beneath.accepts(item, now)
+    }
+
     fn pass(&self) -> Bytes {
         self.pass
             .map_or_else(Bytes::new, |pass| Bytes::copy_from_slice(&pass.to_bytes()))

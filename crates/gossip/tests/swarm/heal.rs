@@ -178,3 +178,39 @@ fn a_gap_that_stays_delays_and_does_not_stop() {
     lab.run(ms(200));
     assert_eq!(lab.heard[1].len(), 3);
 }
+
+#[test]
+fn what_was_missed_is_made_up_for_while_others_go_on_talking() {
+    let mut longest = 0;
+    for seed in 0..20 {
+        let mut lab = Lab::graph(60, 5, &Config::default(), seed);
+        // Three nodes know nobody for two seconds.
+        let lost = [57, 58, 59];
+        let links: Vec<_> = lab.links.iter().copied().collect();
+        lab.say(0);
+        lab.run(ms(1000));
+        for (a, b) in &links {
+            if lost.contains(a) || lost.contains(b) {
+                lab.disconnect(*a, *b);
+            }
+        }
+        let mut missed = Vec::new();
+        for _ in 0..8 {
+            missed.push(lab.say(0));
+            lab.run(ms(250));
+        }
+        lab.connect(59, 3);
+        lab.connect(59, 58);
+        lab.connect(58, 57);
+        let mut took = 0;
+        while !lab.missing(&missed, author_number).is_empty() {
+            lab.say(0);
+            lab.run(ms(250));
+            took += 250;
+            assert!(took < 60_000, "seed {seed}: not within a minute");
+        }
+        longest = longest.max(took);
+    }
+    println!("the slowest was whole after {longest} ms");
+    assert!(longest <= 5000, "{longest} ms");
+}

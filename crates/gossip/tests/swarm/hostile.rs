@@ -109,6 +109,35 @@ fn forged_messages_cost_the_link_and_unwelcome_ones_do_not() {
 }
 
 #[test]
+fn a_refused_message_does_not_burn_the_name_of_another() {
+    let mut lab = besieged(&Config::default());
+    let real = item(1);
+    let mut body = item(2).body.to_vec();
+    body[4] = b'u';
+    lab.inject(
+        1,
+        0,
+        Frame::Gossip {
+            id: real.id,
+            hops: 1,
+            body: body.into(),
+        },
+    );
+    lab.inject(2, 0, gossip(&real, 1));
+    assert_eq!(lab.heard[0].len(), 1);
+}
+
+#[test]
+fn old_messages_sent_again_use_up_nothing_of_their_authors() {
+    let mut lab = besieged(&Config::default());
+    for _ in 0..20 {
+        lab.inject(1, 0, Frame::Items(vec![item(1).body, item(2).body]));
+    }
+    assert_eq!(lab.rules[0].read, 40);
+    assert_eq!(lab.rules[0].accepted, 2);
+}
+
+#[test]
 fn announcements_of_what_does_not_exist_fill_one_peers_share() {
     let mut lab = besieged(&Config::default());
     for _ in 0..100 {
@@ -120,7 +149,7 @@ fn announcements_of_what_does_not_exist_fill_one_peers_share() {
     lab.inject(2, 0, Frame::IHave(vec![(real.id, 1)]));
     lab.run(ms(10_000));
     let (grafts, bytes) = lab.counts.of("Graft");
-    let most = MISSING_PER_PEER * 4 + 4;
+    let most = MISSING_PER_PEER * 8 + 8;
     assert!(bytes <= most * 32 + grafts * 8, "{grafts} grafts, {bytes} bytes");
     assert!(grafts <= most / GRAFT_MAX + 20, "{grafts} grafts");
     assert!(
@@ -437,4 +466,60 @@ fn a_congested_neighbour_gets_names_until_it_drains() {
             .iter()
             .all(|(_, delivery)| delivery.item.author == author(0))
     );
+}
+
+#[test]
+fn a_number_from_the_future_is_delivered_once_although_it_never_seems_old() {
+    let config = Config {
+        history_age: ms(60_000),
+        ..Config::default()
+    };
+    for ahead in [10 * 60_000, 220 * 365 * 86_400_000] {
+        let mut lab = besieged(&config);
+        let early = message(2, Sequence::Proven(FIRST + (ahead << 10)), 300);
+        lab.inject(2, 0, gossip(&early, 1));
+        lab.run(ms(61_000));
+        assert!(lab.nodes[0].history().is_empty(), "it has aged");
+        lab.inject(1, 0, gossip(&early, 1));
+        lab.inject(1, 0, Frame::Items(vec![early.body.clone()]));
+        assert_eq!(lab.heard[0].len(), 1);
+    }
+}
+
+#[test]
+fn who_brings_a_message_now_and_then_does_not_keep_others_from_being_asked() {
+    let mut lab = Lab::new(3, &Config::default(), 5);
+    lab.alive[1] = false;
+    for number in 0..200 {
+        lab.publish(2, &message(9, Sequence::Proven(FIRST + number), 40));
+    }
+    lab.run(ms(5000));
+    lab.connect(0, 1);
+    let boast = Summary {
+        count: 1 << 40,
+        fingerprint: [7; 16],
+        authors: 1,
+        fresh: true,
+    };
+    lab.inject(1, 0, Frame::Summary(boast));
+    lab.connect(0, 2);
+    for number in 0..80 {
+        let drip = message(7, Sequence::Proven(FIRST + number), 40);
+        lab.inject(1, 0, Frame::Items(vec![drip.body]));
+        lab.inject(1, 0, Frame::Summary(boast));
+        lab.run(ms(500));
+    }
+    let heard = lab.heard[0].iter().filter(|(_, heard)| heard.item.author == author(9));
+    assert_eq!(heard.count(), 200);
+}
+
+#[test]
+fn a_steady_trickle_of_caught_up_messages_does_not_put_off_their_news_for_ever() {
+    let mut lab = besieged(&Config::default());
+    for number in 0..200 {
+        let drip = message(7, Sequence::Proven(FIRST + number), 40);
+        lab.inject(1, 0, Frame::Items(vec![drip.body]));
+        lab.run(ms(50));
+    }
+    assert!(lab.heard[2].len() > 100, "{} heard", lab.heard[2].len());
 }

@@ -62,12 +62,18 @@ fn read(body: &Bytes) -> Result<Item, Refused> {
 #[derive(Default)]
 pub(crate) struct Lenient {
     pub(crate) read: usize,
+    pub(crate) accepted: usize,
 }
 
 impl<P> Rules<P> for Lenient {
     fn read(&mut self, bodies: &[Bytes], _: Time) -> Vec<Result<Item, Refused>> {
         self.read += bodies.len();
         bodies.iter().map(read).collect()
+    }
+
+    fn accepts(&mut self, _: &Item, _: Time) -> Result<(), Refused> {
+        self.accepted += 1;
+        Ok(())
     }
 }
 

@@ -117,14 +117,17 @@ fn draw_curve(frame: &mut Frame<'_>, area: Rect, look: &Snapshot) {
         .graph_type(GraphType::Line)
         .style(Style::new().fg(Color::Green))
         .data(&look.curve);
-    let title = format!(" newest message: {} of {} nodes, {last:.0} ms ", look.reached, look.honest);
+    let title = format!(
+        " newest message: {} of {} nodes, {last:.0} ms ",
+        look.reached, look.honest
+    );
     let chart = Chart::new(vec![data])
         .block(Block::new().borders(Borders::ALL).title(title))
-        .x_axis(
-            Axis::default()
-                .bounds([0.0, right])
-                .labels(["0".into(), format!("{:.0}", right / 2.0), format!("{right:.0} ms")]),
-        )
+        .x_axis(Axis::default().bounds([0.0, right]).labels([
+            "0".into(),
+            format!("{:.0}", right / 2.0),
+            format!("{right:.0} ms"),
+        ]))
         .y_axis(Axis::default().bounds([0.0, 100.0]).labels(["0", "50", "100 %"]));
     frame.render_widget(chart, area);
 }
@@ -193,7 +196,12 @@ mod tests {
             reached: 45,
             payloads: (270, 135_000),
             curve: vec![(12.0, 10.0), (60.0, 50.0), (130.0, 90.0)],
-            nodes: [vec![NodeState::Reached; 45], vec![NodeState::Waiting; 45], vec![NodeState::Gone; 10]].concat(),
+            nodes: [
+                vec![NodeState::Reached; 45],
+                vec![NodeState::Waiting; 45],
+                vec![NodeState::Gone; 10],
+            ]
+            .concat(),
             ..Snapshot::default()
         }
     }

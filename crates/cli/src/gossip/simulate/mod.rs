@@ -58,7 +58,10 @@ pub(crate) async fn run(options: args::Simulate) -> Result<(), Failure> {
     let took = began.elapsed().as_secs_f64();
     let events: u64 = reports.iter().map(|report| report.summary.events).sum();
     if !options.json && !options.live {
-        eprintln!("took {took:.1} s, {:.2} million events a second", events as f64 / took / 1e6);
+        eprintln!(
+            "took {took:.1} s, {:.2} million events a second",
+            events as f64 / took / 1e6
+        );
     }
     Ok(())
 }
@@ -84,7 +87,10 @@ fn built_in(name: &str) -> Option<&'static BuiltIn> {
 
 fn unknown(name: &str) -> Failure {
     let alike = |built_in: &&BuiltIn| (strsim::jaro_winkler(built_in.name, name) * 1000.0) as u32;
-    let nearest = BUILT_IN.iter().max_by_key(alike).map_or("none", |built_in| built_in.name);
+    let nearest = BUILT_IN
+        .iter()
+        .max_by_key(alike)
+        .map_or("none", |built_in| built_in.name);
     Failure::usage(anyhow!(
         "there is no scenario {name}; the nearest one is {nearest}, and `handfast gossip simulate --list` shows all"
     ))

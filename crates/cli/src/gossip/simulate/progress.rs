@@ -149,7 +149,11 @@ impl Snapshot {
     pub(super) fn doing(&self) -> String {
         match self.phase {
             None => "beginning".into(),
-            Some(Phase::WarmUp) => format!("warming up, {:.1} of {:.1} s", self.time.as_secs_f64(), self.warm_up.as_secs_f64()),
+            Some(Phase::WarmUp) => format!(
+                "warming up, {:.1} of {:.1} s",
+                self.time.as_secs_f64(),
+                self.warm_up.as_secs_f64()
+            ),
             Some(Phase::Talk) => format!("message {} of {}", self.published.0, self.published.1),
             Some(Phase::Settle) => "waiting for what is missing".into(),
         }
@@ -189,7 +193,11 @@ impl Line {
 
     pub(super) fn show(&mut self, shared: &Shared) {
         let (look, (done, seeds), _) = shared.look();
-        let runs = if seeds > 1 { format!("run {} of {seeds}, ", (done + 1).min(seeds)) } else { String::new() };
+        let runs = if seeds > 1 {
+            format!("run {} of {seeds}, ", (done + 1).min(seeds))
+        } else {
+            String::new()
+        };
         let took = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
         let text = format!(
             "{runs}{}: {} of {} have it, {} sent, {:.1} million events in {}",

@@ -45,10 +45,15 @@ pub const KNOWN_ITEMS_MAX: u64 = 8192;
 const KNOWN_ITEMS_RATE: u64 = 512;
 /// How long nothing may come from the neighbour that was asked before another one is asked.
 const SILENCE_MAX: Duration = Duration::from_secs(1);
+/// How long one neighbour is listened to alone while others have more, too: time for a whole history at the usual rate. One
+/// that brings a message now and then would keep the others from being asked.
+const TURN_MAX: Duration = Duration::from_secs(15);
 /// How soon after the last caught-up message the other neighbours hear of it.
 const NEWS_DELAY: Duration = Duration::from_millis(100);
 /// How many states of the own history are remembered, to recognise who is merely behind.
 const TRAIL_MAX: usize = 16;
+/// How often the span between two questions to one neighbour doubles at most while messages flow.
+const FLOWING_STEPS: u32 = 2;
 /// The most authors for whom a vector is tried.
 const VECTOR_AUTHORS_MAX: usize = 1024;
 
@@ -89,8 +94,12 @@ pub(super) struct Catchup<P> {
     interval: Duration,
     /// Whether the next Summaries tell of caught-up messages.
     fresh: bool,
+    /// Since when there is news to tell. It is put off while more comes, but not for ever.
+    news_since: Option<Time>,
     /// The neighbour that was asked, and until when it alone is listened to. Several would send the same.
     asked: Option<(P, Time)>,
+    /// When its turn ends.
+    turn_ends: Time,
     /// The last states of the own history.
     trail: VecDeque<[u8; 16]>,
     sorted: Option<reconcile::Sorted>,
@@ -107,6 +116,10 @@ struct Peer {
     /// How often it was asked in vain, and before when it is not asked again.
     fruitless: u32,
     not_before: Time,
+    /// Our state when it was asked last.
+    asked: Option<[u8; 16]>,
+    /// When it was asked last. Of several that have more, the one that was asked longest ago is next.
+    asked_at: Time,
     comparisons: Bucket,
     known_items: Bucket,
     shelf: Shelf,
@@ -119,7 +132,9 @@ impl<P> Default for Catchup<P> {
             next: None,
             interval: Duration::ZERO,
             fresh: false,
+            news_since: None,
             asked: None,
+            turn_ends: Time::default(),
             trail: VecDeque::new(),
             sorted: None,
         }
@@ -137,6 +152,8 @@ impl<P: PeerId> Catchup<P> {
             doubt: None,
             fruitless: 0,
             not_before: cx.now,
+            asked: None,
+            asked_at: Time::default(),
             comparisons: Bucket::new(COMPARISONS_MAX, cx.now),
             known_items: Bucket::new(KNOWN_ITEMS_MAX, cx.now),
             shelf: Shelf::new(cx.config, cx.now),
@@ -170,7 +187,7 @@ impl<P: PeerId> Catchup<P> {
         if let Some((asked, until)) = &mut self.asked
             && asked == from
         {
-            *until = cx.now + SILENCE_MAX;
+            *until = (cx.now + SILENCE_MAX).min(self.turn_ends);
         }
         self.schedule(NEWS_DELAY, true, cx);
     }
@@ -188,7 +205,8 @@ impl<P: PeerId> Catchup<P> {
             return;
         }
         // Caught-up messages come in bursts; their news waits until the burst is over.
-        let restart = fresh && self.fresh;
+        let restart =
+            fresh && self.fresh && cx.now.since(*self.news_since.get_or_insert(cx.now)) < cx.config.summary_min;
         self.fresh |= fresh;
         let at = cx.now + delay + delay.mul_f64(cx.rng.random_range(0.0..0.5));
         if restart || self.next.is_none_or(|next| at < next) {
@@ -256,7 +274,9 @@ impl<P: PeerId> Catchup<P> {
             }
         } else if (ours.count, ours.fingerprint) < (theirs.count, theirs.fingerprint) {
             let wait = if theirs.fresh { Duration::ZERO } else { cx.config.settle };
-            peer.doubt = Some((theirs, cx.now + wait));
+            // A later Summary does not put the question off: while messages flow, there is always a later one.
+            let due = peer.doubt.map_or(cx.now + wait, |(_, due)| due.min(cx.now + wait));
+            peer.doubt = Some((theirs, due));
             return self.ask(cx);
         }
         let told = peer.told.filter(|(state, _)| *state == ours.fingerprint);
@@ -276,19 +296,28 @@ impl<P: PeerId> Catchup<P> {
             let Some((from, peer)) = self
                 .peers
                 .iter_mut()
-                .find(|(_, peer)| peer.due().is_some_and(|due| due <= now))
+                .filter(|(_, peer)| peer.due().is_some_and(|due| due <= now))
+                .min_by_key(|(_, peer)| peer.asked_at)
             else {
                 return;
             };
             let Some((theirs, _)) = peer.doubt else { return };
-            if theirs.fingerprint == cx.history.fingerprint() || self.trail.contains(&theirs.fingerprint) {
+            let ours = cx.history.fingerprint();
+            if theirs.fingerprint == ours || self.trail.contains(&theirs.fingerprint) {
                 // What it had more has come meanwhile.
                 peer.doubt = None;
                 continue;
             }
-            let backoff = cx.config.summary_min.saturating_mul(1 << peer.fruitless.min(16));
+            // As long as we change, an answer may have been in vain because the tree was as quick.
+            let steps = match peer.asked.replace(ours) == Some(ours) {
+                true => peer.fruitless.min(16),
+                false => peer.fruitless.min(FLOWING_STEPS),
+            };
+            let backoff = cx.config.summary_min.saturating_mul(1 << steps);
             peer.not_before = now + backoff.min(cx.config.summary_max);
             peer.fruitless = peer.fruitless.saturating_add(1);
+            peer.asked_at = now;
+            self.turn_ends = now + TURN_MAX;
             let (from, tries) = (*from, peer.fruitless);
             self.asked = Some((from, now + SILENCE_MAX));
             self.describe(from, &theirs, tries, cx);
@@ -332,8 +361,14 @@ impl<P: PeerId> Catchup<P> {
     }
 
     fn begin(&mut self, to: P, cx: &mut Context<'_, P>) {
+        // Nobody takes the turn of another by a sketch that nobody asked for.
+        match &self.asked {
+            Some((asked, until)) if *asked != to && *until > cx.now => return,
+            Some((asked, _)) if *asked == to => {}
+            _ => self.turn_ends = cx.now + TURN_MAX,
+        }
         if let Ok(message) = reconcile::begin(&mut self.sorted, cx.history, cx.now) {
-            self.asked = Some((to, cx.now + SILENCE_MAX));
+            self.asked = Some((to, (cx.now + SILENCE_MAX).min(self.turn_ends)));
             let step = Reconcile {
                 floor: cx.floor(),
                 answer: false,
@@ -395,7 +430,7 @@ impl<P: PeerId> Catchup<P> {
             return Ok(());
         }
         match &mut self.asked {
-            Some((asked, until)) if *asked == from => *until = cx.now + SILENCE_MAX,
+            Some((asked, until)) if *asked == from => *until = (cx.now + SILENCE_MAX).min(self.turn_ends),
             // An answer that nobody waits for.
             _ => return Ok(()),
         }
@@ -454,6 +489,7 @@ impl<P: PeerId> Catchup<P> {
     /// Summaries to all that are not known to agree.
     fn tell(&mut self, cx: &mut Context<'_, P>) {
         let summary = cx.summary(std::mem::take(&mut self.fresh));
+        self.news_since = None;
         let mut open = false;
         for (to, peer) in &mut self.peers {
             if peer.heard != Some(summary.fingerprint) {
