@@ -46,6 +46,7 @@ mod links;
 mod methods;
 mod outbox;
 mod session;
+mod wire;
 
 pub use handle::{Event, Events, GossipHandle, Heard, Join, Joined, contact};
 
@@ -56,7 +57,7 @@ use futures_util::StreamExt;
 use handfast_keys::KeyPair;
 use handfast_mux::{
     RemoteError,
-    tokio::{Context, Incoming, Items, Router},
+    tokio::{Incoming, Items, Router},
 };
 use handfast_stack::{NodeHandle, Permissions, Plugin, PluginConfig};
 use outbox::Outbox;
@@ -70,7 +71,7 @@ use std::{
         atomic::{AtomicU64, Ordering::Relaxed},
     },
 };
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 
 /// The name of the duplex between two nodes, behind the plugin's.
 const METHOD: &str = "overlay";
@@ -205,12 +206,14 @@ impl Plugin for GossipPlugin {
         })?;
 
         let (inbox, inputs) = mpsc::channel(driver::INBOX);
+        let room = Arc::new(Semaphore::new(session::ROOM as usize));
         let parts = driver::Parts {
             keys: self.keys.clone(),
             config: self.config.clone(),
             node: node.clone(),
             discovery: self.discovery.clone(),
             inbox: inbox.clone(),
+            room: room.clone(),
             seed,
         };
         node.spawn(driver::run(parts, node.events(), commands, inputs));
@@ -220,8 +223,18 @@ impl Plugin for GossipPlugin {
         }
         let (node, numbers) = (node.clone(), AtomicU64::new(1));
         Ok(methods::router(&self.handle).duplex_raw(METHOD, move |cx, items| {
-            let number = numbers.fetch_add(2, Relaxed);
-            serve(&node, &inbox, &cx, items, number)
+            let Some(key) = cx.peer() else {
+                let refusal = RemoteError::new("gossip needs to know with whom: dial with shs");
+                return futures_util::stream::iter([Err(refusal)]).boxed();
+            };
+            let session = Session {
+                peer: NodeId::from(key),
+                number: numbers.fetch_add(2, Relaxed),
+                outbox: Outbox::default(),
+                inbox: inbox.clone(),
+                room: room.clone(),
+            };
+            serve(&node, session, items)
         }))
     }
 }
@@ -237,22 +250,12 @@ async fn join_configured(handle: &GossipHandle, section: Section) {
 }
 
 /// Serves the duplex of a peer.
-fn serve(node: &NodeHandle, inbox: &mpsc::Sender<Input>, cx: &Context, items: Incoming, number: u64) -> Items {
-    let Some(key) = cx.peer() else {
-        let refusal = RemoteError::new("gossip needs to know with whom: dial with shs");
-        return futures_util::stream::iter([Err(refusal)]).boxed();
-    };
-    let session = Session {
-        peer: NodeId::from(key),
-        number,
-        outbox: Outbox::default(),
-        inbox: inbox.clone(),
-    };
+fn serve(node: &NodeHandle, session: Session, items: Incoming) -> Items {
     let answers = session.clone().items().boxed();
     node.spawn(async move {
         let opened = Input::Opened {
             peer: session.peer,
-            number,
+            number: session.number,
             outbox: session.outbox.clone(),
         };
         if session.inbox.send(opened).await.is_ok() {

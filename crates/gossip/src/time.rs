@@ -13,6 +13,10 @@ use std::{
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Time(u64);
 
+/// The longest span that a configuration may name: a hundred years. Spans are doubled and added to each other, and beyond some
+/// length that has no result.
+pub(crate) const SPAN_MAX: Duration = Duration::from_secs(100 * 365 * 86_400);
+
 impl Time {
     /// The moment `micros` microseconds after the Unix epoch.
     #[must_use]

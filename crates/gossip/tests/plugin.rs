@@ -179,6 +179,20 @@ async fn late_joiners_hear_what_was_said_before() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_is_said_before_there_is_a_neighbour_is_heard_by_the_first() {
+    let topic = Topic::open("garden");
+    // Of two sessions the one of the larger key is kept, so it is tried both ways.
+    for (first, second) in [(1, 2), (2, 1)] {
+        let (anna, at_anna) = start(first).await;
+        let mut events = at_anna.join(topic.clone(), Join::default()).await.unwrap();
+        let (_ben, at_ben) = start(second).await;
+        at_ben.join(topic.clone(), through(&anna)).await.unwrap();
+        say(&at_ben, &topic, "the beans are up").await;
+        assert_eq!(text(&heard(&mut events).await), "the beans are up");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn nodes_that_talk_at_the_same_instant_become_neighbours() {
     let topic = Topic::open("garden");
     let ((anna, at_anna), (ben, at_ben)) = (start(1).await, start(2).await);

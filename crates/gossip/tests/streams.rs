@@ -72,6 +72,29 @@ async fn messages_reach_everybody_in_a_line_of_three_and_nobody_hears_their_own(
     assert!(heard[0].next().now_or_never().is_none());
 }
 
+/// What stands beside the `data` of a message is passed on by secure-gossip as it came.
+#[tokio::test(start_paused = true)]
+async fn an_author_far_away_does_not_change_what_a_link_speaks() {
+    for word in [r#""switch":true"#, r#""v":1,"caps":["plum","vv","rbsr"]"#] {
+        let gossip = node(1);
+        let mut heard = gossip.messages();
+        let (mut original, _link) = stranger(&gossip);
+        for number in 0..3_u64 {
+            let content = handfast_json::to_value(&json!({ "number": number })).unwrap();
+            let message = Message::sign_without_proof(&keys(2), &content, number).unwrap();
+            let line = String::from_utf8(message.line().to_vec()).unwrap();
+            let line = line.replacen('{', &format!("{{\"sg2\":{{{word}}},"), 1);
+            original.write_all(format!("{line}\n").as_bytes()).await.unwrap();
+        }
+        for number in 0..3 {
+            let message = heard.next().await.unwrap();
+            assert_eq!(text(&message), format!(r#"{{"number":{number}}}"#));
+        }
+        gossip.publish(json!({ "reply": true })).unwrap();
+        assert!(lines(&mut original, "reply").await.contains("\"data\":{\"reply\":true"));
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn rounds_by_hand_send_what_is_new_when_they_are_made() {
     let gossip = Gossip::new(Options {

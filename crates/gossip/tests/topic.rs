@@ -265,14 +265,27 @@ fn whoever_is_revoked_is_out_until_certified_anew() {
 }
 
 #[test]
-fn an_old_revocation_does_not_undo_a_newer_one() {
+fn revocations_of_one_member_do_not_undo_each_other_in_whatever_order_they_come() {
     let member = keys(2);
-    let members = Members::new(topic());
-    let old = Revocation::issue(&owner(), &topic(), member.public(), NOW).unwrap();
-    let new = Revocation::issue(&owner(), &topic(), member.public(), NOW + DAY).unwrap();
-    assert!(members.revoke(new, NOW + DAY).unwrap());
-    assert!(!members.revoke(old, NOW + DAY).unwrap());
-    assert_eq!(members.revocations(), [new]);
+    let certificate = certificate(&member);
+    let once = Revocation::issue(&owner(), &topic(), member.public(), NOW + DAY / 4).unwrap();
+    let again = Revocation::issue(&owner(), &topic(), member.public(), NOW + DAY / 2).unwrap();
+    for order in [[once, again], [again, once]] {
+        let mut judge = judge();
+        for revocation in order {
+            assert!(judge.members().revoke(revocation, NOW + DAY / 2).unwrap());
+        }
+        // Neither takes back what was said before the first, nor gives back what was said between the two.
+        assert!(read(&mut judge, said(&member, &certificate, NOW, "before")).is_ok());
+        assert_eq!(
+            read(&mut judge, said(&member, &certificate, NOW + DAY / 3, "between")),
+            Err(Refused::Unwelcome)
+        );
+        assert_eq!(
+            judge.members().stays_until(member.public().as_bytes(), NOW + DAY / 2),
+            None
+        );
+    }
 }
 
 #[test]

@@ -35,18 +35,38 @@ pub(crate) fn check(encoded: &[u8; 32]) -> Result<x25519::PublicKey, KeyFault> {
     Ok(x25519::PublicKey::from_checked(point.to_montgomery().to_bytes()))
 }
 
-/// The point with this canonical encoding, whatever its order.
-pub(crate) fn canonical(encoded: &[u8; 32]) -> Option<EdwardsPoint> {
-    if !is_reduced(encoded) {
+/// The y coordinates of the eight points of small order, but for the sign of x: 0, 1, -1 and the two of order eight.
+const SMALL_ORDER: [[u8; 32]; 5] = [
+    [0; 32],
+    with_ends([0; 32], 1, 0),
+    with_ends([0xff; 32], 0xec, 0x7f),
+    [
+        0x26, 0xe8, 0x95, 0x8f, 0xc2, 0xb2, 0x27, 0xb0, 0x45, 0xc3, 0xf4, 0x89, 0xf2, 0xef, 0x98, 0xf0, 0xd5, 0xdf,
+        0xac, 0x05, 0xd3, 0xc6, 0x33, 0x39, 0xb1, 0x38, 0x02, 0x88, 0x6d, 0x53, 0xfc, 0x05,
+    ],
+    [
+        0xc7, 0x17, 0x6a, 0x70, 0x3d, 0x4d, 0xd8, 0x4f, 0xba, 0x3c, 0x0b, 0x76, 0x0d, 0x10, 0x67, 0x0f, 0x2a, 0x20,
+        0x53, 0xfa, 0x2c, 0x39, 0xcc, 0xc6, 0x4e, 0xc7, 0xfd, 0x77, 0x92, 0xac, 0x03, 0x7a,
+    ],
+];
+
+const fn with_ends(mut bytes: [u8; 32], first: u8, last: u8) -> [u8; 32] {
+    bytes[0] = first;
+    bytes[31] = last;
+    bytes
+}
+
+/// The point with this encoding, if the encoding is canonical and the point not of small order.
+///
+/// The other encodings that are not canonical, x = 0 with the sign bit set, are of small order, so they need no test.
+pub(crate) fn canonical_of_large_order(encoded: &[u8; 32]) -> Option<EdwardsPoint> {
+    let mut y = *encoded;
+    let [.., last] = &mut y;
+    *last &= 0x7f;
+    if !is_reduced(encoded) || SMALL_ORDER.contains(&y) {
         return None;
     }
-    let point = CompressedEdwardsY(*encoded).decompress()?;
-    // The other encodings that are not canonical are x = 0 with the sign bit set: y = 1 and y = -1, both of small order.
-    let [first, middle @ .., last] = encoded;
-    let negative_zero = last & 0x80 != 0
-        && (*first == 1 && middle.iter().all(|&byte| byte == 0) && *last == 0x80
-            || *first == 0xec && middle.iter().all(|&byte| byte == 0xff) && *last == 0xff);
-    (!negative_zero).then_some(point)
+    CompressedEdwardsY(*encoded).decompress()
 }
 
 /// Whether y, the low 255 bits, is below p = 2^255 - 19.

@@ -200,7 +200,18 @@ fn two_forgeries_whose_errors_are_opposite_do_not_cancel_out() {
 }
 
 #[test]
+fn threads_give_the_same_answers() {
+    let cases: Vec<_> = (0..8).flat_map(|_| edge_cases()).collect();
+    let claims: Vec<_> = cases.iter().map(claim).collect();
+    let expected: Vec<_> = cases.iter().map(|case| case.sound).collect();
+    for threads in [0, 1, 2, 5, 1000] {
+        assert_eq!(batch::verify_parallel(&claims, threads), expected);
+    }
+}
+
+#[test]
 fn nothing_claimed_nothing_answered() {
+    assert!(batch::verify_parallel(&[], 4).is_empty());
     assert!(batch::verify(&[]).is_empty());
 }
 
@@ -229,6 +240,7 @@ proptest! {
             prop_assert_eq!(*answer, case.key.verify(&case.message, &case.signature));
             prop_assert_eq!(*answer, by_libsodium(case));
         }
-        prop_assert_eq!(answers, batch::verify(&claims));
+        prop_assert_eq!(&answers, &batch::verify(&claims));
+        prop_assert_eq!(&answers, &batch::verify_parallel(&claims, 3));
     }
 }

@@ -120,6 +120,8 @@ impl Config {
             ))
         } else if spans.iter().any(|span| *span < Duration::from_millis(1)) {
             Err(Error::Caller("no time span of membership may be below a millisecond"))
+        } else if spans.iter().any(|span| *span > crate::time::SPAN_MAX) {
+            Err(Error::Caller("no time span of membership may be above a hundred years"))
         } else {
             Ok(())
         }

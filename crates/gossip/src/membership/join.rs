@@ -15,7 +15,7 @@ use std::time::Duration;
 pub(crate) struct Joining<P> {
     /// Contacts that the application gave.
     pub(crate) given: Vec<Contact<P>>,
-    /// Those who were asked and have not answered.
+    /// Those who were asked and have not answered, [`GIVEN_MAX`] at most.
     asked: Vec<P>,
     pub(crate) retry: Option<Time>,
     /// When a contact is greeted next: see [`Membership::greet`].
@@ -158,6 +158,9 @@ impl<P: PeerId> Membership<P> {
 
     fn ask_to_join(&mut self, peer: P) {
         if !self.joining.asked.contains(&peer) {
+            if self.joining.asked.len() >= GIVEN_MAX {
+                self.joining.asked.swap_remove(0);
+            }
             self.joining.asked.push(peer);
         }
         let frame = Frame::Join {

@@ -181,6 +181,10 @@ impl<P: PeerId> Membership<P> {
             return;
         }
         self.take_request(&peer);
+        if matches!(&want, Want::Swap(other) if !sound(other)) {
+            self.refuse(from, now);
+            return;
+        }
         let gave_up = if self.make_room(now) {
             None
         } else {

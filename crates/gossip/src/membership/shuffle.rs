@@ -2,7 +2,7 @@
 
 use crate::{
     Contact, PeerId, Time,
-    membership::{Config, Frame, Membership, views::pick},
+    membership::{Config, Frame, Membership, link::sound, views::pick},
 };
 use rand::{Rng, RngExt};
 use std::time::Duration;
@@ -126,7 +126,9 @@ impl<P: PeerId> Membership<P> {
         peers: Vec<Contact<P>>,
         now: Time,
     ) {
-        if origin.peer == self.me.peer || peers.len() > Config::PEERS_MAX || !self.walk_allowed(&from, now) {
+        // What is not used here is not carried on either: addresses without end would be, by each node on the walk.
+        let is_sound = sound(&origin) && peers.len() <= Config::PEERS_MAX && peers.iter().all(sound);
+        if origin.peer == self.me.peer || !is_sound || !self.walk_allowed(&from, now) {
             return;
         }
         let ttl = ttl.min(self.config.shuffle_walk);
@@ -146,9 +148,6 @@ impl<P: PeerId> Membership<P> {
                 self.send(next.contact.peer, frame);
                 return;
             }
-        }
-        if origin.address.len() > Contact::<P>::ADDRESS_MAX {
-            return;
         }
         let answer = self.some_peers(0, peers.len(), &origin.peer);
         self.note_address(origin.clone());

@@ -3,21 +3,25 @@
 use super::{
     Config,
     dial::{Dialled, speaks_gossip},
-    handle::{Command, Event, Events, Heard, Join, Joined, NOT_JOINED, Reply, contact, events},
+    handle::{Command, Event, Events, Heard, Join, Joined, NOT_JOINED, Reply, Told, contact, events},
     links::{Gone, Links, Sent},
     outbox::Outbox,
+    wire::{self, Said},
 };
 use crate::{
     Certificate, Contact, Error, Item, MessageId, NodeId, Revocation, Sequence, Time, Topic, TopicId,
-    discovery::{Discovery, Found},
-    overlay::{Frame, InEvent, OutEvent, Overlay},
+    discovery::Discovery,
+    overlay::{InEvent, OutEvent, Overlay},
     secure::{Message, SignedRules, content},
     swarm::Delivery,
     tokio::clock::Clock,
     topic::{Members, TopicRules},
 };
-use bytes::{BufMut, Bytes, BytesMut};
-use futures_util::{StreamExt, stream::SelectAll};
+use bytes::Bytes;
+use futures_util::{
+    StreamExt,
+    stream::{AbortHandle, BoxStream, SelectAll, abortable},
+};
 use handfast_json::Value;
 use handfast_keys::{KeyPair, PublicKey};
 use handfast_stack::{Event as NodeEvent, Events as NodeEvents, NodeHandle, Peer, Scope};
@@ -27,16 +31,18 @@ use std::{
     time::Duration,
 };
 use tokio::{
-    sync::{broadcast, mpsc},
+    sync::{OwnedSemaphorePermit, Semaphore, broadcast, mpsc},
     time::{Instant, sleep_until, timeout},
 };
 
 /// Frames and news of sessions that wait for the driver. When it is full, the sessions stop reading, and their peers wait.
+/// How many bytes wait, [`ROOM`](super::session::ROOM) says.
 pub(super) const INBOX: usize = 1024;
 /// Commands that wait for the driver; whoever gives more waits.
 pub(super) const COMMANDS: usize = 256;
-/// Events that wait for a listener who does not read; what is older is lost to it, and it is told how many.
-const EVENTS: usize = 4096;
+/// Events that wait for a listener who does not read; what is older is lost to it, and it is told how many. A message is 64 KiB
+/// at most, and mostly one that the history keeps anyway.
+const EVENTS: usize = 1024;
 /// Events that are handled before the overlay is asked what follows: so many messages may be checked in one batch.
 const BATCH: usize = 256;
 /// How long a connection is left alone before it is asked whether it gossips: one that was made to gossip begins at once.
@@ -50,18 +56,18 @@ const SWEEP: Duration = Duration::from_secs(1);
 /// How long the driver sleeps if nothing is due.
 const DAY: Duration = Duration::from_secs(86_400);
 
-/// The first byte of what travels over a duplex: a frame of the overlay.
-const FRAME: u8 = 0;
-/// The first byte of what travels over a duplex: a revocation.
-const REVOCATION: u8 = 1;
-
 /// What the driver is told by its helpers.
 #[derive(Debug)]
 pub(super) enum Input {
     /// A peer has opened a session.
     Opened { peer: NodeId, number: u64, outbox: Outbox },
-    /// Something came over a session.
-    Frame { peer: NodeId, number: u64, frame: Bytes },
+    /// Something came over a session. It takes room until it is dropped.
+    Frame {
+        peer: NodeId,
+        number: u64,
+        frame: Bytes,
+        room: OwnedSemaphorePermit,
+    },
     /// A peer whose socket did not drain takes messages again.
     Relieved { peer: NodeId },
     /// A session has ended; `broken` says whether without a goodbye.
@@ -87,7 +93,9 @@ struct Here {
     certificate: Option<Certificate>,
     discreet: bool,
     neighbours: BTreeSet<NodeId>,
-    events: broadcast::Sender<Event>,
+    /// What looks for others.
+    searches: Vec<AbortHandle>,
+    events: broadcast::Sender<Told>,
 }
 
 /// The task.
@@ -104,7 +112,7 @@ pub(super) struct Driver {
     /// Connected peers that have this plugin, whether or not they are in any of our topics.
     speakers: BTreeMap<NodeId, Contact<NodeId>>,
     discovery: Vec<Arc<dyn Discovery>>,
-    found: SelectAll<futures_util::stream::BoxStream<'static, (TopicId, Vec<Contact<NodeId>>)>>,
+    found: SelectAll<BoxStream<'static, (TopicId, Vec<Contact<NodeId>>)>>,
     /// The last number that was given to an own message.
     number: Option<u64>,
     /// When to look after sessions next.
@@ -118,6 +126,7 @@ pub(super) struct Parts {
     pub(super) node: NodeHandle,
     pub(super) discovery: Vec<Arc<dyn Discovery>>,
     pub(super) inbox: mpsc::Sender<Input>,
+    pub(super) room: Arc<Semaphore>,
     pub(super) seed: [u8; 32],
 }
 
@@ -175,6 +184,7 @@ impl Driver {
             node,
             discovery,
             inbox,
+            room,
             seed,
         } = parts;
         let clock = Clock::start();
@@ -184,7 +194,7 @@ impl Driver {
         };
         Self {
             overlay: Overlay::new(me, config.overlay.clone(), seed, clock.now()),
-            links: Links::new(node.clone(), inbox),
+            links: Links::new(node.clone(), inbox, room),
             keys,
             config,
             clock,
@@ -244,8 +254,7 @@ impl Driver {
     fn out_event(&mut self, event: OutEvent<NodeId>, now: Time) {
         match event {
             OutEvent::Send { to, frame } => {
-                let frame = tagged(FRAME, &frame.encode());
-                self.send(to, frame, now);
+                self.send(to, wire::frame(&frame), now);
             }
             OutEvent::Disconnect { peer } => self.links.disconnect(&peer),
             OutEvent::Deliver { topic, delivery } => self.deliver(topic, delivery),
@@ -254,9 +263,10 @@ impl Driver {
                     return;
                 };
                 here.neighbours.insert(peer);
-                let _ = here.events.send(Event::NeighbourUp(peer));
-                for revocation in here.members.revocations() {
-                    self.send(peer, tagged(REVOCATION, &revocation.to_bytes()), now);
+                let _ = here.events.send(Told::Event(Event::NeighbourUp(peer)));
+                let known = here.members.revocations();
+                for some in known.chunks(wire::REVOCATIONS) {
+                    self.send(peer, wire::revoked(some), now);
                 }
             }
             OutEvent::NeighbourDown { topic, peer } => {
@@ -264,7 +274,7 @@ impl Driver {
                     return;
                 };
                 here.neighbours.remove(&peer);
-                let _ = here.events.send(Event::NeighbourDown(peer));
+                let _ = here.events.send(Told::Event(Event::NeighbourDown(peer)));
             }
         }
     }
@@ -298,10 +308,8 @@ impl Driver {
 
     fn deliver(&mut self, topic: TopicId, delivery: Delivery<NodeId>) {
         let Some(here) = self.topics.get(&topic) else { return };
-        if let Some(heard) = heard(topic, &delivery) {
-            // Nobody may be listening.
-            let _ = here.events.send(Event::Heard(heard));
-        }
+        // Nobody may be listening.
+        let _ = here.events.send(Told::Heard(topic, delivery));
     }
 
     fn input(&mut self, input: Input, now: Time) {
@@ -310,11 +318,17 @@ impl Driver {
                 self.links.opened(peer, number, outbox);
                 self.see_congestion(peer, now);
             }
-            Input::Frame { peer, number, frame } => {
+            Input::Frame {
+                peer,
+                number,
+                frame,
+                room,
+            } => {
                 // What comes after this end has said its last is not heard.
                 if self.links.hears(&peer, number) {
-                    self.frame(peer, frame, now);
+                    self.frame(peer, &frame, now);
                 }
+                drop(room);
             }
             Input::Relieved { peer } => self.see_congestion(peer, now),
             Input::Ended { peer, number, broken } => match self.links.ended(&peer, number, broken) {
@@ -345,22 +359,20 @@ impl Driver {
     }
 
     /// Something from a peer.
-    fn frame(&mut self, from: NodeId, bytes: Bytes, now: Time) {
-        let sound = match bytes.split_first() {
-            None => true,
-            Some((&FRAME, rest)) => match Frame::decode(&bytes.slice_ref(rest)) {
-                Ok(frame) => {
-                    self.overlay.handle(InEvent::Frame { from, frame }, now);
-                    true
-                }
-                Err(_) => false,
-            },
-            Some((&REVOCATION, rest)) => {
-                let revocation = rest.try_into().ok().and_then(Revocation::from_bytes);
-                revocation.is_some_and(|revocation| self.heard_revocation(revocation, Some(from), now).is_ok())
+    fn frame(&mut self, from: NodeId, bytes: &[u8], now: Time) {
+        let sound = match wire::read(bytes) {
+            None => false,
+            Some(Said::Nothing) => true,
+            Some(Said::Frame(frame)) => {
+                self.overlay.handle(InEvent::Frame { from, frame }, now);
+                true
             }
-            // A newer version may say more.
-            Some(_) => true,
+            Some(Said::Revoked(told)) => {
+                let mut taken = told
+                    .into_iter()
+                    .map(|told| self.heard_revocation(told, Some(from), now));
+                taken.all(|taken| taken.is_ok())
+            }
         };
         if !sound {
             tracing::debug!(peer = ?from, "sent something that no honest peer sends");
@@ -377,7 +389,7 @@ impl Driver {
         if !here.members.revoke(revocation, now)? {
             return Ok(());
         }
-        let _ = here.events.send(Event::Revoked(revocation));
+        let _ = here.events.send(Told::Event(Event::Revoked(revocation)));
         let others: Vec<NodeId> = here
             .neighbours
             .iter()
@@ -385,7 +397,7 @@ impl Driver {
             .filter(|peer| Some(*peer) != from)
             .collect();
         for peer in others {
-            self.send(peer, tagged(REVOCATION, &revocation.to_bytes()), now);
+            self.send(peer, wire::revoked(&[revocation]), now);
         }
         self.turn_out(now);
         Ok(())
@@ -394,7 +406,7 @@ impl Driver {
     fn command(&mut self, command: Command) {
         let now = self.clock.now();
         match command {
-            Command::Join(topic, how, reply) => answer(reply, self.join(topic, how, now)),
+            Command::Join(topic, how, reply) => answer(reply, self.join(topic, *how, now)),
             Command::Leave(topic, reply) => answer(reply, self.leave(topic, now)),
             Command::Publish(topic, value, reply) => answer(reply, self.publish(topic, &value, now)),
             Command::Revoke(revocation, reply) => {
@@ -448,21 +460,23 @@ impl Driver {
             self.node.peers().into_iter().for_each(|peer| self.probe(peer));
         }
         let (sender, receiver) = broadcast::channel(EVENTS);
+        let searches = self.discovery.iter().map(|discovery| {
+            let (found, search) = abortable(discovery.find(id));
+            self.found.push(found.map(move |contacts| (id, contacts)).boxed());
+            search
+        });
         let here = Here {
             members,
             envelope: rules.envelope(),
             certificate: how.certificate,
             discreet: how.discreet,
             neighbours: BTreeSet::new(),
+            searches: searches.collect(),
             events: sender,
         };
         self.overlay.join(id, rules, contacts, now);
         self.topics.insert(id, here);
         self.left.remove(&id);
-        for discovery in &self.discovery {
-            let found: Found = discovery.find(id);
-            self.found.push(found.map(move |contacts| (id, contacts)).boxed());
-        }
         Ok(events(receiver))
     }
 
@@ -472,15 +486,7 @@ impl Driver {
         if !here.members.revocations().is_empty() {
             self.left.insert(topic, here.members);
         }
-        // What looks for others of this topic is not needed any more.
-        let found = std::mem::take(&mut self.found);
-        drop(found);
-        for (&topic, _) in &self.topics {
-            for discovery in &self.discovery {
-                self.found
-                    .push(discovery.find(topic).map(move |contacts| (topic, contacts)).boxed());
-            }
-        }
+        here.searches.iter().for_each(AbortHandle::abort);
         Ok(())
     }
 
@@ -534,6 +540,17 @@ impl Driver {
                     self.speakers.remove(&NodeId::from(key));
                 }
             }
+            // Who was missed may be among them.
+            NodeEvent::Missed(_) => {
+                let connected: BTreeSet<NodeId> = self
+                    .node
+                    .peers()
+                    .iter()
+                    .filter_map(Peer::id)
+                    .map(NodeId::from)
+                    .collect();
+                self.speakers.retain(|peer, _| connected.contains(peer));
+            }
             _ => {}
         }
     }
@@ -578,8 +595,7 @@ impl Driver {
             if let OutEvent::Send { to, frame } = event
                 && self.links.is_linked(&to)
             {
-                let frame = tagged(FRAME, &frame.encode());
-                self.links.send(to, frame, Bytes::new);
+                self.links.send(to, wire::frame(&frame), Bytes::new);
             }
         }
         let mut open = self.links.disconnect_all();
@@ -598,7 +614,7 @@ impl Driver {
 }
 
 /// What listeners hear of a delivery. A message that is sound but cannot be read again does not exist.
-fn heard(topic: TopicId, delivery: &Delivery<NodeId>) -> Option<Heard> {
+pub(super) fn heard(topic: TopicId, delivery: &Delivery<NodeId>) -> Option<Heard> {
     let item = &delivery.item;
     Some(Heard {
         topic,
@@ -614,13 +630,6 @@ fn heard(topic: TopicId, delivery: &Delivery<NodeId>) -> Option<Heard> {
 fn answer<T>(reply: Reply<T>, result: Result<T, Error>) {
     // Whoever asked may not wait any more.
     drop(reply.send(result));
-}
-
-fn tagged(kind: u8, bytes: &[u8]) -> Bytes {
-    let mut frame = BytesMut::with_capacity(1 + bytes.len());
-    frame.put_u8(kind);
-    frame.put_slice(bytes);
-    frame.freeze()
 }
 
 /// Where others reach this node: all ways that lead here from elsewhere, or else those on this machine. Empty, if it does not

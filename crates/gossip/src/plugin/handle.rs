@@ -1,6 +1,7 @@
 //! The use of the plugin: what the application holds.
 
-use crate::{Certificate, Contact, Error, MessageId, NodeId, Revocation, Topic, TopicId};
+use super::driver::heard;
+use crate::{Certificate, Contact, Error, MessageId, NodeId, Revocation, Topic, TopicId, swarm::Delivery};
 use futures_core::Stream;
 use futures_util::stream;
 use handfast_json::Value;
@@ -101,17 +102,31 @@ pub enum Event {
 }
 
 /// The events of one topic from the moment on when this was made.
-pub struct Events(broadcast::Receiver<Event>);
+pub struct Events(broadcast::Receiver<Told>);
+
+/// What waits for listeners. Messages wait as they travelled and are taken apart by whoever listens, since taken apart they
+/// fill many times the memory.
+#[derive(Clone, Debug)]
+pub(super) enum Told {
+    Heard(TopicId, Delivery<NodeId>),
+    Event(Event),
+}
 
 impl Events {
     /// The next event; `None` when the node has left the topic, or has closed.
     ///
     /// Cancel safe.
     pub async fn next(&mut self) -> Option<Event> {
-        match self.0.recv().await {
-            Ok(event) => Some(event),
-            Err(broadcast::error::RecvError::Lagged(missed)) => Some(Event::Missed(missed)),
-            Err(broadcast::error::RecvError::Closed) => None,
+        loop {
+            return match self.0.recv().await {
+                Ok(Told::Event(event)) => Some(event),
+                Ok(Told::Heard(topic, delivery)) => match heard(topic, &delivery) {
+                    Some(heard) => Some(Event::Heard(heard)),
+                    None => continue,
+                },
+                Err(broadcast::error::RecvError::Lagged(missed)) => Some(Event::Missed(missed)),
+                Err(broadcast::error::RecvError::Closed) => None,
+            };
         }
     }
 
@@ -150,7 +165,7 @@ pub struct Joined {
 /// What the driver is asked to do.
 #[derive(Debug)]
 pub(super) enum Command {
-    Join(Topic, Join, Reply<Events>),
+    Join(Topic, Box<Join>, Reply<Events>),
     Leave(TopicId, Reply<()>),
     Publish(TopicId, Value, Reply<MessageId>),
     Revoke(Revocation, Reply<()>),
@@ -179,7 +194,7 @@ impl GossipHandle {
     /// [`Error::Caller`] if it has joined already and there is no new certificate, has joined as many topics as it may, or an address has no key;
     /// [`Error::Certificate`] if the topic is closed and the certificate does not do; [`Error::Stopped`] if the node has closed.
     pub async fn join(&self, topic: Topic, how: Join) -> Result<Events, Error> {
-        self.ask(|reply| Command::Join(topic, how, reply)).await
+        self.ask(|reply| Command::Join(topic, Box::new(how), reply)).await
     }
 
     /// Leaves a topic, and says goodbye to the neighbours in it.
@@ -265,7 +280,7 @@ impl fmt::Debug for GossipHandle {
 
 pub(super) const NOT_JOINED: Error = Error::Caller("the node has not joined this topic; join it first");
 
-pub(super) const fn events(receiver: broadcast::Receiver<Event>) -> Events {
+pub(super) const fn events(receiver: broadcast::Receiver<Told>) -> Events {
     Events(receiver)
 }
 

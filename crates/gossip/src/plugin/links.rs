@@ -12,16 +12,18 @@ use handfast_keys::PublicKey;
 use handfast_stack::{NodeHandle, Peer};
 use std::{
     collections::{BTreeMap, VecDeque},
+    sync::Arc,
     time::Duration,
 };
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 
 /// How many nodes are dialled at a time. Each costs a file and a handshake.
 const MAX_DIALS: usize = 16;
 /// How many more wait to be dialled. Membership asks for few; whoever fills this is told that it cannot be reached.
 const MAX_WAITING: usize = 256;
-/// How many frames wait for one node that is being dialled: what membership says first, and some messages.
-const MAX_FRAMES: usize = 256;
+/// How many bytes of frames wait for one node that is being dialled: what membership says first, and some messages. What is
+/// beyond that is lost, which the overlay mends.
+const MAX_BYTES: usize = 128 << 10;
 
 /// How long a session that this node opened, and that no topic needs, may stay: long enough for a question and its answer.
 pub(super) const UNNEEDED_FOR: Duration = Duration::from_secs(5);
@@ -35,6 +37,7 @@ pub(super) struct Links {
     me: NodeId,
     node: NodeHandle,
     inbox: mpsc::Sender<Input>,
+    room: Arc<Semaphore>,
     sessions: BTreeMap<NodeId, Pair>,
     /// Frames for nodes that are being dialled, or wait for it.
     dialling: BTreeMap<NodeId, Vec<Bytes>>,
@@ -74,11 +77,12 @@ pub(super) enum Sent {
 }
 
 impl Links {
-    pub(super) fn new(node: NodeHandle, inbox: mpsc::Sender<Input>) -> Self {
+    pub(super) fn new(node: NodeHandle, inbox: mpsc::Sender<Input>, room: Arc<Semaphore>) -> Self {
         Self {
             me: NodeId::from(node.id()),
             node,
             inbox,
+            room,
             sessions: BTreeMap::new(),
             dialling: BTreeMap::new(),
             waiting: VecDeque::new(),
@@ -133,12 +137,13 @@ impl Links {
             };
         }
         if let Some(frames) = self.dialling.get_mut(&to) {
-            if frames.len() < MAX_FRAMES {
+            let waiting: usize = frames.iter().map(Bytes::len).sum();
+            if waiting + frame.len() <= MAX_BYTES {
                 frames.push(frame);
             }
             return Sent::Fine;
         }
-        if self.waiting.len() >= MAX_WAITING {
+        if self.waiting.len() >= MAX_WAITING || to == self.me {
             return Sent::Unreachable;
         }
         self.dialling.insert(to, vec![frame]);
@@ -183,6 +188,7 @@ impl Links {
             number: self.next,
             outbox: Outbox::default(),
             inbox: self.inbox.clone(),
+            room: self.room.clone(),
         };
         let pair = self.sessions.entry(to).or_default();
         pair.opened = opened.or_else(|| pair.opened.take());

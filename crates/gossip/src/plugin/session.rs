@@ -11,11 +11,21 @@ use handfast_mux::{
     Body, BodyKind, RemoteError,
     tokio::{Incoming, Outgoing, Source},
 };
-use std::{fmt::Display, time::Duration};
-use tokio::{sync::mpsc, time::timeout};
+use std::{fmt::Display, sync::Arc, time::Duration};
+use tokio::{
+    sync::{Semaphore, mpsc},
+    time::timeout,
+};
 
 /// How long the other end is listened to after this end has said its last: what it has sent before it knew.
 const LINGER: Duration = Duration::from_secs(5);
+
+/// How many KiB of frames of all peers together wait for the driver at most. Beyond that, sessions do not read, and their peers
+/// wait.
+pub(super) const ROOM: u32 = 32 * 1024;
+
+/// The driver is gone: the node closes.
+struct Over;
 
 /// What the tasks of a session know of it.
 #[derive(Clone, Debug)]
@@ -28,6 +38,8 @@ pub(super) struct Session {
     pub(super) outbox: Outbox,
     /// Where to tell what it sends.
     pub(super) inbox: mpsc::Sender<Input>,
+    /// Room for bytes that wait for the driver, in KiB; all sessions share it.
+    pub(super) room: Arc<Semaphore>,
 }
 
 impl Session {
@@ -100,9 +112,19 @@ impl Session {
         false
     }
 
-    async fn tell(&self, frame: Bytes) -> Result<(), mpsc::error::SendError<Input>> {
+    /// Hands a frame to the driver, when there is room for it.
+    async fn tell(&self, frame: Bytes) -> Result<(), Over> {
         let (peer, number) = (self.peer, self.number);
-        self.inbox.send(Input::Frame { peer, number, frame }).await
+        // No frame is longer than the room: muxrpc's bodies are not.
+        let kib = u32::try_from(frame.len() / 1024 + 1).unwrap_or(u32::MAX).min(ROOM);
+        let room = self.room.clone().acquire_many_owned(kib).await.map_err(|_| Over)?;
+        let input = Input::Frame {
+            peer,
+            number,
+            frame,
+            room,
+        };
+        self.inbox.send(input).await.map_err(|_| Over)
     }
 
     async fn over(&self, broken: bool) {

@@ -185,7 +185,7 @@ impl Driven {
                 self.links.input(link, &line, self.now);
             }
             (5, Some(link)) => {
-                let word: &[u8] = *u.choose(&[
+                let word: &[u8] = u.choose(&[
                     &b"{\"sg2\":{\"v\":1,\"caps\":[\"plum\",\"vv\",\"rbsr\"]}}\n"[..],
                     b"{\"sg2\":{\"switch\":true}}\n",
                     b"{\"sg2\":{\"v\":9}}\n",

@@ -36,6 +36,8 @@ pub struct Config {
     pub author: Rate,
     /// How many lines a link may bring that are no sound messages, before it is dropped: each may cost a signature check.
     pub unsound: Rate,
+    /// Among how many threads large batches of signatures are divided. They end with the call that needs them.
+    pub threads: usize,
     /// History, tree and catch-up among peers of our kind.
     pub swarm: swarm::Config,
 }
@@ -59,6 +61,7 @@ impl Default for Config {
                 per_second: 10,
                 burst: 1_000,
             },
+            threads: 1,
             swarm: swarm::Config {
                 message_max: LINE_MAX,
                 ..swarm::Config::default()
@@ -79,6 +82,14 @@ impl Config {
             .is_some_and(|interval| interval < Duration::from_millis(1))
         {
             return wrong("links: interval must be at least 1 ms, or None for rounds by hand");
+        }
+        if self
+            .interval
+            .into_iter()
+            .chain([self.patience])
+            .any(|span| span > crate::time::SPAN_MAX)
+        {
+            return wrong("links: no time span may be above a hundred years");
         }
         if self.outbox < 2 * swarm::FRAME_MAX {
             return wrong("links: outbox must have room for two frames, 2 MiB");

@@ -42,7 +42,7 @@ impl Lines {
         if std::mem::take(&mut self.used) {
             self.begun.clear();
         }
-        let Some(end) = bytes.iter().position(|&byte| byte == b'\n') else {
+        let Some(end) = memchr::memchr(b'\n', bytes) else {
             self.begin(std::mem::take(bytes));
             return None;
         };

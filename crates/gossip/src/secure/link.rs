@@ -148,10 +148,7 @@ impl Link {
     pub(super) fn frames(pending: &mut Vec<u8>, bytes: &[u8], mut hand: impl FnMut(Frame)) -> Result<(), Fault> {
         pending.extend_from_slice(bytes);
         let mut rest = pending.as_slice();
-        loop {
-            let Some((length, body)) = rest.split_first_chunk::<4>() else {
-                break;
-            };
+        while let Some((length, body)) = rest.split_first_chunk::<4>() {
             let length = u32::from_be_bytes(*length) as usize;
             if length > FRAME_MAX {
                 return Err(Fault::Oversized);

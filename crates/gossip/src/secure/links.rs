@@ -102,7 +102,7 @@ impl Links {
         config.check()?;
         Ok(Self {
             me: Author::from_bytes(*keys.public().as_bytes()),
-            rules: SignedRules::new(config.author),
+            rules: SignedRules::new(config.author).threads(config.threads),
             swarm: Swarm::new(config.swarm.clone(), seed, now),
             links: BTreeMap::new(),
             opened: 0,

@@ -272,6 +272,8 @@ pub(crate) struct Reader {
     tape: Tape,
     /// Keys that were looked at, `None` for those that are none.
     keys: Recent<[u8; 32], Option<PublicKey>>,
+    /// Among how many threads a large batch is divided.
+    pub(crate) threads: usize,
 }
 
 impl Default for Reader {
@@ -279,6 +281,7 @@ impl Default for Reader {
         Self {
             tape: Tape::with_limits(Self::limits()),
             keys: Recent::new(KEYS_HALF),
+            threads: 1,
         }
     }
 }
@@ -293,9 +296,9 @@ impl Reader {
 
     /// Finds the parts of a line.
     pub(crate) fn open(&mut self, line: &[u8]) -> Result<Opened, Refused> {
-        let Self { tape, keys } = self;
+        let Self { tape, keys, .. } = self;
         let message = tape.read(line).map_err(|_| Refused::Forged)?;
-        open(message, keys).ok_or(Refused::Forged)
+        open(message, line.len(), keys).ok_or(Refused::Forged)
     }
 
     /// Reads and checks many lines, each by itself.
@@ -330,33 +333,34 @@ impl Reader {
 
     /// Checks the signatures of opened lines in one batch; the answers stand in their order.
     pub(crate) fn check(&self, batch: Vec<Opened>) -> Vec<Result<Item, Refused>> {
-        let proofs: Vec<[u8; 99]> = batch
+        let proofs: Vec<(&Opened, &Signature, [u8; 99])> = batch
             .iter()
-            .map(|opened| proof_text(opened.author.as_bytes(), opened.number.unwrap_or_default(), &opened.id))
+            .filter_map(|opened| {
+                let proof = opened.proof.as_ref()?;
+                let text = proof_text(opened.author.as_bytes(), opened.number?, &opened.id);
+                Some((opened, proof, text))
+            })
             .collect();
         let messages = batch.iter().map(|opened| Claim {
             key: &opened.key,
             message: &opened.signed,
             signature: &opened.signature,
         });
-        let proven = batch.iter().zip(&proofs).filter_map(|(opened, text)| {
-            let signature = opened.proof.as_ref()?;
-            Some(Claim {
-                key: &opened.key,
-                message: text,
-                signature,
-            })
+        let proven = proofs.iter().map(|(opened, signature, text)| Claim {
+            key: &opened.key,
+            message: text,
+            signature,
         });
         let claims: Vec<_> = messages.chain(proven).collect();
-        let answers = batch::verify(&claims);
+        let answers = batch::verify_parallel(&claims, self.threads);
         let (sound, proven) = answers.split_at_checked(batch.len()).unwrap_or_default();
-        let (sound, mut proven) = (sound.to_vec(), proven.to_vec().into_iter());
+        let mut proven = proven.iter();
         batch
             .into_iter()
             .zip(sound)
             .map(|(opened, sound)| {
-                let proven = opened.proof.is_some() && proven.next() == Some(true);
-                if sound {
+                let proven = opened.proof.is_some() && proven.next() == Some(&true);
+                if *sound {
                     Ok(opened.into_item(proven))
                 } else {
                     Err(Refused::Forged)
@@ -387,7 +391,7 @@ impl Opened {
     }
 }
 
-fn open(message: Document<'_>, keys: &mut Recent<[u8; 32], Option<PublicKey>>) -> Option<Opened> {
+fn open(message: Document<'_>, length: usize, keys: &mut Recent<[u8; 32], Option<PublicKey>>) -> Option<Opened> {
     let data = message.get("data").filter(|data| data.is_object())?;
     let public: [u8; 32] = decode(&message.get("public")?.as_str()?, KEY_SUFFIX)?;
     let key = (*keys.get_or_insert_with(public, || PublicKey::from_bytes(&public).ok()))?;
@@ -402,9 +406,10 @@ fn open(message: Document<'_>, keys: &mut Recent<[u8; 32], Option<PublicKey>>) -
         .and_then(|proof| decode(&proof.as_str()?, SIGNATURE_SUFFIX))
         .map(Signature::from_bytes);
 
-    let mut signed = Vec::new();
+    // Room for most, so that nothing is copied while they grow.
+    let mut signed = Vec::with_capacity(length);
     data.without("signature").write_pretty(&mut signed);
-    let mut line = Vec::with_capacity(signed.len() + 384);
+    let mut line = Vec::with_capacity(length + 8);
     line.extend_from_slice(b"{\"data\":");
     data.write_compact(&mut line);
     let proof_at = write_tail(&mut line, &public, number, proof.as_ref());

@@ -52,6 +52,11 @@ pub(super) fn word(line: &[u8]) -> Option<Word> {
     let Ok(line) = tape.read(line) else {
         return Some(Word::Other);
     };
+    // The original passes on a message as it came, with whatever its author put beside the `data`. Such a line is a message,
+    // and no word of the peer at the other end of this link.
+    if line.get("data").is_some() {
+        return None;
+    }
     let Some(word) = line.get("sg2") else {
         return Some(Word::Other);
     };
@@ -84,10 +89,20 @@ mod tests {
             r#"{"sg2":{"v":1,"caps":["plum"]}}"#,
             r#"{"sg2":{"v":1}}"#,
             r#"{"sg2":1}"#,
-            r#"{"sg2"#,
+            r#"{"sg2""#,
         ] {
             assert_eq!(word(other.as_bytes()), Some(Word::Other), "{other}");
         }
         assert_eq!(word(b"{\"data\":{}}"), None);
+    }
+
+    #[test]
+    fn a_message_with_a_word_in_it_is_a_message() {
+        for word_of_its_author in [
+            r#"{"sg2":{"switch":true},"data":{"text":"hi","signature":"x"},"public":"y","seq":1}"#,
+            r#"{"sg2":{"v":1,"caps":["plum","vv","rbsr"]},"\u0064ata":{}}"#,
+        ] {
+            assert_eq!(word(word_of_its_author.as_bytes()), None, "{word_of_its_author}");
+        }
     }
 }

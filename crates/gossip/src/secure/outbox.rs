@@ -52,19 +52,21 @@ impl Outbox {
 
     /// Drops the oldest messages until no more than `limit` bytes wait.
     pub(super) fn shorten(&mut self, limit: usize) {
-        if self.weight <= limit {
-            return;
-        }
-        let mut kept = VecDeque::new();
-        for chunk in std::mem::take(&mut self.waiting) {
-            if self.weight > limit && matches!(chunk, Chunk::Line(_)) {
-                self.weight -= chunk.weight();
-                self.lost += 1;
-            } else {
-                kept.push_back(chunk);
+        // Only what goes is touched: a full queue is shortened with each round, by as much as came.
+        let mut kept = Vec::new();
+        while self.weight > limit {
+            match self.waiting.pop_front() {
+                Some(line @ Chunk::Line(_)) => {
+                    self.weight -= line.weight();
+                    self.lost += 1;
+                }
+                Some(other) => kept.push(other),
+                None => break,
             }
         }
-        self.waiting = kept;
+        for chunk in kept.into_iter().rev() {
+            self.waiting.push_front(chunk);
+        }
     }
 
     /// Moves some of what waits to `buffer`, at least one chunk if there is any; whether anything was moved.

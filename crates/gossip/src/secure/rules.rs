@@ -34,6 +34,13 @@ impl<P> SignedRules<P> {
         }
     }
 
+    /// Divides large batches of signatures among so many threads. One unless told otherwise.
+    #[must_use]
+    pub fn threads(mut self, threads: usize) -> Self {
+        self.reader.threads = threads;
+        self
+    }
+
     pub(super) const fn reader(&mut self) -> &mut Reader {
         &mut self.reader
     }

@@ -123,6 +123,22 @@ impl Config {
         if self.summary_min.is_zero() || self.graft_retry.is_zero() {
             return wrong("swarm: summary_min and graft_retry must not be 0, or neighbours would ask without end");
         }
+        let spans = [
+            self.announce_delay,
+            self.graft_delay,
+            self.graft_delay_min,
+            self.graft_delay_max,
+            self.graft_retry,
+            self.faster_by,
+            self.history_age,
+            self.order_timeout,
+            self.settle,
+            self.summary_min,
+            self.summary_max,
+        ];
+        if spans.iter().any(|span| *span > crate::time::SPAN_MAX) {
+            return wrong("swarm: no time span may be above a hundred years");
+        }
         Ok(())
     }
 }

@@ -180,7 +180,7 @@ impl Frame {
             Self::Gossip { body, .. } => body.len() <= BODY_MAX,
             Self::IHave(names) => names.len() <= ANNOUNCE_MAX,
             Self::Graft(names) => names.len() <= GRAFT_MAX,
-            Self::Want(want) => want.names.len() <= WANT_MAX * 8 && want.names.len() % 8 == 0,
+            Self::Want(want) => want.names.len() <= WANT_MAX * 8 && want.names.len().is_multiple_of(8),
             Self::Items(bodies) => {
                 bodies.len() <= ITEMS_MAX && bodies.iter().map(Bytes::len).sum::<usize>() <= FRAME_MAX
             }

@@ -152,6 +152,21 @@ impl<P: PeerId> Missing<P> {
         })
     }
 
+    /// A neighbour sent something under this name that is not taken: it is not asked for it again, and others still are.
+    pub(super) fn let_down(&mut self, id: &MessageId, peer: &P) {
+        let Some(entry) = self.entries.get_mut(id) else { return };
+        let before = entry.announcers.len();
+        entry.announcers.retain(|announcer| announcer.peer != *peer);
+        let (after, due) = (entry.announcers.len(), entry.due);
+        if after < before {
+            self.unload(peer);
+        }
+        if after == 0 {
+            self.due.remove(&(due, *id));
+            self.entries.remove(id);
+        }
+    }
+
     /// The tree brought a payload this long after its first announcement.
     pub(super) fn observe(&mut self, late: Duration, config: &Config, now: Time) {
         self.patience.observe(late, config, now);

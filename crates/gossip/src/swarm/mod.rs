@@ -348,6 +348,7 @@ impl<P: PeerId> Swarm<P> {
         let mut batch = Vec::new();
         for arrived in std::mem::take(&mut self.inbox) {
             if self.seen.is_refused(&arrived.body, now) {
+                self.let_down(&arrived);
                 continue;
             }
             match arrived.id {
@@ -373,8 +374,18 @@ impl<P: PeerId> Swarm<P> {
                 (Ok(item), _) => self.accept(item, &arrived, now),
                 (Err(Refused::Forged), _) => self.fault(arrived.from, Fault::Forged, now),
                 // The name that it came under is its sender's word only.
-                (Err(Refused::Unwelcome | Refused::TooMany), _) => self.seen.refused(&arrived.body, now),
+                (Err(Refused::Unwelcome | Refused::TooMany), _) => {
+                    self.let_down(&arrived);
+                    self.seen.refused(&arrived.body, now);
+                }
             }
+        }
+    }
+
+    /// Whoever sent what is not taken is not asked for it again.
+    fn let_down(&mut self, arrived: &Arrived<P>) {
+        if let Some(id) = &arrived.id {
+            self.missing.let_down(id, &arrived.from);
         }
     }
 

@@ -129,3 +129,55 @@ impl<P> Lines<P> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Item, Sequence};
+    use bytes::Bytes;
+
+    fn delivery(author: u32, number: u64) -> Delivery<u32> {
+        let mut key = [0; 32];
+        key[..4].copy_from_slice(&author.to_be_bytes());
+        let mut id = key;
+        id[4..12].copy_from_slice(&number.to_be_bytes());
+        Delivery {
+            item: Item {
+                id: MessageId::from_bytes(id),
+                author: Author::from_bytes(key),
+                sequence: Sequence::Proven(number),
+                body: Bytes::new(),
+            },
+            from: None,
+            hops: 0,
+            caught_up: false,
+        }
+    }
+
+    #[test]
+    fn gaps_on_purpose_hold_back_so_many_and_no_more() {
+        let mut lines = Lines::default();
+        let mut delivered = 0;
+        let now = Time::from_micros(1);
+        for number in 0..HELD_MAX as u64 + 100 {
+            lines.push(delivery(1, 2 * number + 1), Duration::from_secs(2), now, |_| {
+                delivered += 1
+            });
+        }
+        assert_eq!((lines.due.len(), delivered), (HELD_MAX, 100));
+        lines.timeout(now + Duration::from_secs(2), |_| delivered += 1);
+        assert_eq!((lines.next_due(), delivered), (None, HELD_MAX + 100));
+    }
+
+    #[test]
+    fn authors_without_end_are_not_remembered_without_end() {
+        let mut lines = Lines::default();
+        let mut delivered = 0;
+        for author in 0..AUTHORS_MAX as u32 + 100 {
+            lines.push(delivery(author, 0), Duration::from_secs(2), Time::default(), |_| {
+                delivered += 1
+            });
+        }
+        assert_eq!((lines.lines.len(), delivered), (AUTHORS_MAX, AUTHORS_MAX + 100));
+    }
+}

@@ -100,3 +100,55 @@ fn hash(body: &[u8]) -> [u8; 32] {
 fn is_too_old(item: &Item, age: Duration, now: Time) -> bool {
     now.since(super::history::born(item, now)) > age
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bytes::Bytes;
+
+    fn evicted(author: u32, number: u64) -> Evicted {
+        let mut key = [0; 32];
+        key[..4].copy_from_slice(&author.to_be_bytes());
+        let mut id = key;
+        id[4..12].copy_from_slice(&number.to_be_bytes());
+        let item = Item {
+            id: MessageId::from_bytes(id),
+            author: Author::from_bytes(key),
+            sequence: Sequence::Proven(number),
+            body: Bytes::new(),
+        };
+        Evicted { item, aged: false }
+    }
+
+    #[test]
+    fn memory_ends_at_its_bounds_and_horizons_stand_for_what_is_forgotten() {
+        let config = Config {
+            memory: 100,
+            ..Config::default()
+        };
+        let mut seen = Seen::default();
+        let now = Time::from_micros(1 << 50);
+        let recent = now.as_millis() << 10;
+        for author in 0..HORIZONS_MAX as u32 + 1000 {
+            seen.evicted(evicted(author, recent), &config, now);
+        }
+        assert_eq!(seen.evicted.len(), 100);
+        assert_eq!(seen.horizons.len(), HORIZONS_MAX);
+        let last_forgotten = evicted(HORIZONS_MAX as u32 + 899, recent).item;
+        assert!(!seen.contains(&last_forgotten.id));
+        assert!(seen.is_stale(&last_forgotten, config.history_age, now));
+    }
+
+    #[test]
+    fn so_many_refused_messages_are_remembered_and_for_so_long() {
+        let mut seen = Seen::default();
+        let now = Time::from_micros(1);
+        for body in 0..REFUSED_MAX as u32 + 1 {
+            seen.refused(&body.to_be_bytes(), now);
+        }
+        assert_eq!(seen.refused.len(), REFUSED_MAX);
+        assert!(!seen.is_refused(&[0; 4], now));
+        assert!(seen.is_refused(&1u32.to_be_bytes(), now));
+        assert!(!seen.is_refused(&1u32.to_be_bytes(), now + REFUSED_FOR));
+    }
+}

@@ -7,9 +7,9 @@ use std::{sync::Arc, time::Duration};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 /// Bytes that are read at once: at first, and at most. The most bounds for how long one stream's messages keep the machine
-/// from the others: some 250 messages of 500 bytes, checked in a few milliseconds.
+/// from the others: some 400 messages of 500 bytes, checked in a few milliseconds.
 const READ_MIN: usize = 8 << 10;
-const READ_MAX: usize = 128 << 10;
+const READ_MAX: usize = 256 << 10;
 
 /// How often a stream that waits for a slow peer looks whether it may be read again.
 const PRESSED_SPAN: Duration = Duration::from_millis(20);

@@ -14,7 +14,7 @@ use std::{
 /// How many members' certificates are remembered as checked. Only what the owner has signed gets here; beyond this, one is
 /// forgotten, and checked again when it is shown again.
 pub const MAX_CERTIFICATES: usize = 4096;
-/// How many revocations are kept. Only the owner makes them, one for each member at most, and each is forgotten after
+/// How many revocations are kept. Only the owner makes them, and each is forgotten after
 /// [`MAX_LIFETIME`](super::MAX_LIFETIME); beyond this, the oldest goes first.
 pub const MAX_REVOCATIONS: usize = 16_384;
 
@@ -29,8 +29,9 @@ pub struct Members {
 struct State {
     /// The newest certificate of each key that the owner has really signed.
     certificates: BTreeMap<[u8; 32], Short>,
-    /// The newest revocation of each key.
-    revocations: BTreeMap<[u8; 32], Revocation>,
+    /// The revocations of each key, by their time. A certificate is taken back by the first after it was issued; a later one, for
+    /// a later certificate or merely to be sure, does not give it back the time between.
+    revocations: BTreeMap<([u8; 32], u64), Revocation>,
 }
 
 impl Members {
@@ -55,21 +56,18 @@ impl Members {
     /// [`Error::Certificate`] if the owner of this topic has not signed it.
     pub fn revoke(&self, revocation: Revocation, now: Time) -> Result<bool, Error> {
         // Looked up before it is checked: known ones come again and again, from each neighbour.
-        let known = |state: &State| {
-            let there = state.revocations.get(revocation.member());
-            there.is_some_and(|there| there.at() >= revocation.at())
-        };
-        if revocation.is_spent(now) || known(&self.state()) {
+        let key = (*revocation.member(), revocation.at());
+        if revocation.is_spent(now) || self.state().revocations.contains_key(&key) {
             return Ok(false);
         }
         revocation.verify(&self.topic)?;
         let mut state = self.state();
         state.revocations.retain(|_, revocation| !revocation.is_spent(now));
-        state.revocations.insert(*revocation.member(), revocation);
+        state.revocations.insert(key, revocation);
         if state.revocations.len() > MAX_REVOCATIONS {
             let oldest = state.revocations.iter().min_by_key(|(_, revocation)| revocation.at());
-            let oldest = oldest.map(|(member, _)| *member);
-            oldest.map(|member| state.revocations.remove(&member));
+            let oldest = oldest.map(|(key, _)| *key);
+            oldest.map(|key| state.revocations.remove(&key));
         }
         Ok(true)
     }
@@ -138,8 +136,11 @@ impl Members {
 
 impl State {
     fn takes_back(&self, key: &[u8; 32], certificate: &Short, at: u64) -> bool {
-        let revocation = self.revocations.get(key);
-        revocation.is_some_and(|revocation| certificate.issued <= revocation.at() && at > revocation.at())
+        let revocation = self
+            .revocations
+            .range((*key, certificate.issued)..=(*key, u64::MAX))
+            .next();
+        revocation.is_some_and(|(_, revocation)| at > revocation.at())
     }
 }
 

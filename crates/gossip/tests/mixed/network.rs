@@ -1,6 +1,6 @@
 //! Nodes of both kinds on a virtual clock.
 
-use super::original::{Original, public_text};
+use super::original::Original;
 use bytes::BytesMut;
 use handfast_gossip::{
     Time,
@@ -11,17 +11,16 @@ use handfast_keys::KeyPair;
 use rand::{RngExt, SeedableRng, rngs::ChaCha8Rng};
 use std::{collections::VecDeque, time::Duration};
 
-pub enum Kind {
+pub(crate) enum Kind {
     Ours(Box<Links>),
     Original(Original),
 }
 
-pub struct Node {
-    pub kind: Kind,
+pub(crate) struct Node {
+    pub(crate) kind: Kind,
     /// What was delivered: content and author.
-    pub delivered: Vec<(Value, String)>,
-    pub faults: Vec<Fault>,
-    pub keys: KeyPair,
+    pub(crate) delivered: Vec<(Value, String)>,
+    pub(crate) faults: Vec<Fault>,
 }
 
 /// One end of a stream.
@@ -36,24 +35,24 @@ struct End {
     reads: bool,
 }
 
-pub struct Network {
-    pub nodes: Vec<Node>,
+pub(crate) struct Network {
+    pub(crate) nodes: Vec<Node>,
     edges: Vec<[End; 2]>,
-    pub now: Time,
+    pub(crate) now: Time,
     rng: ChaCha8Rng,
     next_round: Time,
     /// Whether originals make rounds by themselves.
-    pub rounds: bool,
+    pub(crate) rounds: bool,
     /// The longest latency, in microseconds.
-    pub latency: u64,
+    pub(crate) latency: u64,
 }
 
-pub fn keys(number: u8) -> KeyPair {
+pub(crate) fn keys(number: u8) -> KeyPair {
     KeyPair::from_seed(&[number; 32]).unwrap()
 }
 
 impl Network {
-    pub fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         let now = Time::from_micros(1_800_000_000_000_000);
         Self {
             nodes: Vec::new(),
@@ -66,27 +65,26 @@ impl Network {
         }
     }
 
-    pub fn ours(&mut self, config: Config) -> usize {
+    pub(crate) fn ours(&mut self, config: Config) -> usize {
         self.ours_with(keys(self.nodes.len() as u8 + 1), config)
     }
 
-    pub fn ours_with(&mut self, keys: KeyPair, config: Config) -> usize {
+    pub(crate) fn ours_with(&mut self, keys: KeyPair, config: Config) -> usize {
         let seed = [self.nodes.len() as u8; 32];
-        let links = Links::new(keys.clone(), config, seed, self.now).unwrap();
-        self.add(Kind::Ours(Box::new(links)), keys)
+        let links = Links::new(keys, config, seed, self.now).unwrap();
+        self.add(Kind::Ours(Box::new(links)))
     }
 
-    pub fn original(&mut self) -> usize {
+    pub(crate) fn original(&mut self) -> usize {
         let keys = keys(self.nodes.len() as u8 + 1);
-        self.add(Kind::Original(Original::new(keys.clone())), keys)
+        self.add(Kind::Original(Original::new(keys)))
     }
 
-    fn add(&mut self, kind: Kind, keys: KeyPair) -> usize {
+    fn add(&mut self, kind: Kind) -> usize {
         self.nodes.push(Node {
             kind,
             delivered: Vec::new(),
             faults: Vec::new(),
-            keys,
         });
         self.nodes.len() - 1
     }
@@ -107,7 +105,7 @@ impl Network {
     }
 
     /// Joins two nodes by a stream and returns its number.
-    pub fn join(&mut self, a: usize, b: usize) -> usize {
+    pub(crate) fn join(&mut self, a: usize, b: usize) -> usize {
         let ends = [self.open(a), self.open(b)];
         self.edges.push(ends);
         self.settle();
@@ -115,7 +113,7 @@ impl Network {
     }
 
     /// Ends a stream for both.
-    pub fn part(&mut self, edge: usize) {
+    pub(crate) fn part(&mut self, edge: usize) {
         for end in &mut self.edges[edge] {
             if let (Kind::Ours(links), Some(link)) = (&mut self.nodes[end.node].kind, end.link.take()) {
                 links.close(link, self.now);
@@ -127,12 +125,12 @@ impl Network {
     }
 
     /// The bytes that went to `to` over this stream.
-    pub fn log(&self, edge: usize, to: usize) -> &[u8] {
+    pub(crate) fn log(&self, edge: usize, to: usize) -> &[u8] {
         &self.edges[edge].iter().find(|end| end.node == to).unwrap().log
     }
 
     /// How often a line with this text went over any stream.
-    pub fn sends(&self, text: &str) -> usize {
+    pub(crate) fn sends(&self, text: &str) -> usize {
         let ends = self.edges.iter().flatten();
         ends.map(|end| {
             end.log
@@ -144,7 +142,7 @@ impl Network {
     }
 
     /// Makes `node` stop reading from a stream.
-    pub fn deafen(&mut self, edge: usize, node: usize) {
+    pub(crate) fn deafen(&mut self, edge: usize, node: usize) {
         self.edges[edge]
             .iter_mut()
             .filter(|end| end.node == node)
@@ -152,7 +150,7 @@ impl Network {
     }
 
     /// Makes `node` read again.
-    pub fn hearken(&mut self, edge: usize, node: usize) {
+    pub(crate) fn hearken(&mut self, edge: usize, node: usize) {
         self.edges[edge]
             .iter_mut()
             .filter(|end| end.node == node)
@@ -161,7 +159,7 @@ impl Network {
     }
 
     /// The first stream that a node of ours holds.
-    pub fn first_link(&self, node: usize) -> LinkId {
+    pub(crate) fn first_link(&self, node: usize) -> LinkId {
         self.edges
             .iter()
             .flatten()
@@ -172,13 +170,13 @@ impl Network {
     }
 
     /// Bytes out of nowhere, as if the other end of the stream had sent them.
-    pub fn inject(&mut self, edge: usize, to: usize, bytes: &[u8]) {
+    pub(crate) fn inject(&mut self, edge: usize, to: usize, bytes: &[u8]) {
         let end = self.edges[edge].iter_mut().find(|end| end.node == to).unwrap();
         end.coming.push_back((self.now, bytes.to_vec()));
         self.settle();
     }
 
-    pub fn publish(&mut self, node: usize, content: &Value) {
+    pub(crate) fn publish(&mut self, node: usize, content: &Value) {
         match &mut self.nodes[node].kind {
             Kind::Ours(links) => {
                 links.publish(content, self.now).unwrap();
@@ -188,7 +186,7 @@ impl Network {
         self.settle();
     }
 
-    pub fn round(&mut self, node: usize) {
+    pub(crate) fn round(&mut self, node: usize) {
         match &mut self.nodes[node].kind {
             Kind::Ours(links) => links.round(self.now),
             Kind::Original(original) => original.round(),
@@ -196,7 +194,7 @@ impl Network {
         self.settle();
     }
 
-    pub fn links(&mut self, node: usize) -> &mut Links {
+    pub(crate) fn links(&mut self, node: usize) -> &mut Links {
         match &mut self.nodes[node].kind {
             Kind::Ours(links) => links,
             Kind::Original(_) => panic!("node {node} is the original"),
@@ -204,7 +202,7 @@ impl Network {
     }
 
     /// Lets time pass.
-    pub fn run(&mut self, span: Duration) {
+    pub(crate) fn run(&mut self, span: Duration) {
         let end = self.now + span;
         while let Some(next) = self.next_event().filter(|next| *next <= end) {
             self.now = self.now.max(next);
@@ -337,20 +335,16 @@ impl Network {
     }
 
     /// The texts of `n` in what a node was given, sorted.
-    pub fn heard(&self, node: usize) -> Vec<u64> {
+    pub(crate) fn heard(&self, node: usize) -> Vec<u64> {
         let mut heard = self.heard_in_order(node);
         heard.sort_unstable();
         heard
     }
 
-    pub fn heard_in_order(&self, node: usize) -> Vec<u64> {
+    pub(crate) fn heard_in_order(&self, node: usize) -> Vec<u64> {
         let delivered = self.nodes[node].delivered.iter();
         delivered
             .filter_map(|(content, _)| content.get("n")?.as_u64())
             .collect()
-    }
-
-    pub fn public(&self, node: usize) -> String {
-        public_text(&self.nodes[node].keys)
     }
 }

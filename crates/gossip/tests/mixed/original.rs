@@ -5,27 +5,27 @@ use handfast_keys::{KeyPair, PublicKey, Signature};
 use std::collections::HashMap;
 
 /// The numbers that the original has seen, as JavaScript compares them: `None` is `undefined`.
-pub type Numbers = HashMap<String, Option<f64>>;
+pub(crate) type Numbers = HashMap<String, Option<f64>>;
 
-pub struct Original {
-    pub keys: KeyPair,
+pub(crate) struct Original {
+    pub(crate) keys: KeyPair,
     next: u64,
-    pub numbers: Numbers,
+    pub(crate) numbers: Numbers,
     /// Lines for the next round.
     store: Vec<Vec<u8>>,
     /// What has arrived on each stream without a line feed yet.
     begun: Vec<Vec<u8>>,
     /// What goes out on each stream.
-    pub out: Vec<Vec<u8>>,
-    pub delivered: Vec<(Value, String)>,
+    pub(crate) out: Vec<Vec<u8>>,
+    pub(crate) delivered: Vec<(Value, String)>,
 }
 
-pub fn public_text(keys: &KeyPair) -> String {
+pub(crate) fn public_text(keys: &KeyPair) -> String {
     format!("{}.ed25519", keys.public().to_base64())
 }
 
 impl Original {
-    pub fn new(keys: KeyPair) -> Self {
+    pub(crate) fn new(keys: KeyPair) -> Self {
         Self {
             keys,
             next: 0,
@@ -37,19 +37,19 @@ impl Original {
         }
     }
 
-    pub fn open(&mut self) -> usize {
+    pub(crate) fn open(&mut self) -> usize {
         self.begun.push(Vec::new());
         self.out.push(Vec::new());
         self.out.len() - 1
     }
 
-    pub fn publish(&mut self, content: &Value) {
+    pub(crate) fn publish(&mut self, content: &Value) {
         let line = line(&self.keys, content, &self.next.to_string());
         self.next += 1;
         self.store.push(line);
     }
 
-    pub fn input(&mut self, stream: usize, bytes: &[u8]) {
+    pub(crate) fn input(&mut self, stream: usize, bytes: &[u8]) {
         self.begun[stream].extend_from_slice(bytes);
         while let Some(end) = self.begun[stream].iter().position(|&byte| byte == b'\n') {
             let line: Vec<u8> = self.begun[stream].drain(..=end).collect();
@@ -92,7 +92,7 @@ impl Original {
     }
 
     /// Every line to every stream, the one it came from included.
-    pub fn round(&mut self) {
+    pub(crate) fn round(&mut self) {
         for line in self.store.drain(..) {
             self.out.iter_mut().for_each(|out| out.extend_from_slice(&line));
         }
@@ -108,7 +108,7 @@ fn signature_of(text: &str) -> Signature {
 }
 
 /// A line with any text in the place of the number.
-pub fn line(keys: &KeyPair, content: &Value, number: &str) -> Vec<u8> {
+pub(crate) fn line(keys: &KeyPair, content: &Value, number: &str) -> Vec<u8> {
     let message = handfast_gossip::secure::Message::sign_without_proof(keys, content, 0).unwrap();
     let line = String::from_utf8(message.line().to_vec()).unwrap();
     let (head, _) = line.rsplit_once("\"seq\":0}").unwrap();

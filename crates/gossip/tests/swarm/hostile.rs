@@ -128,6 +128,36 @@ fn a_refused_message_does_not_burn_the_name_of_another() {
 }
 
 #[test]
+fn what_was_refused_is_not_asked_for_again() {
+    let mut lab = besieged(&Config::default());
+    let id = item(1).id;
+    let mut body = item(1).body.to_vec();
+    body[4] = b'u';
+    let body = Bytes::from(body);
+    let before = lab.counts.of("Graft").0;
+    for _ in 0..3 {
+        lab.inject(1, 0, Frame::IHave(vec![(id, 1)]));
+        lab.inject(
+            1,
+            0,
+            Frame::Gossip {
+                id,
+                hops: 1,
+                body: body.clone(),
+            },
+        );
+        lab.run(ms(5000));
+    }
+    assert_eq!(lab.counts.of("Graft").0, before);
+    // Whoever else announces it is asked.
+    lab.inject(1, 0, Frame::IHave(vec![(id, 1)]));
+    lab.inject(2, 0, Frame::IHave(vec![(id, 1)]));
+    lab.inject(1, 0, Frame::Gossip { id, hops: 1, body });
+    lab.run(ms(5000));
+    assert!(lab.counts.of("Graft").0 > before);
+}
+
+#[test]
 fn old_messages_sent_again_use_up_nothing_of_their_authors() {
     let mut lab = besieged(&Config::default());
     for _ in 0..20 {
@@ -147,7 +177,7 @@ fn announcements_of_what_does_not_exist_fill_one_peers_share() {
     // An honest announcement counts all the same, and is followed up.
     let real = item(1);
     lab.inject(2, 0, Frame::IHave(vec![(real.id, 1)]));
-    lab.run(ms(10_000));
+    lab.run(ms(20_000));
     let (grafts, bytes) = lab.counts.of("Graft");
     let most = MISSING_PER_PEER * 8 + 8;
     assert!(bytes <= most * 32 + grafts * 8, "{grafts} grafts, {bytes} bytes");
@@ -500,6 +530,7 @@ fn who_brings_a_message_now_and_then_does_not_keep_others_from_being_asked() {
         fingerprint: [7; 16],
         authors: 1,
         fresh: true,
+        agreed: false,
     };
     lab.inject(1, 0, Frame::Summary(boast));
     lab.connect(0, 2);

@@ -1,4 +1,5 @@
 //! Whole swarms on a virtual clock.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod frames;
 mod heal;

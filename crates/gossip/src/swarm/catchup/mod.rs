@@ -343,7 +343,7 @@ impl<P: PeerId> Catchup<P> {
                 return cx.send(to, Frame::Vector(vector));
             }
         }
-        if cells <= sketch::CELLS_MAX && tries % 4 != 0 {
+        if cells <= sketch::CELLS_MAX && !tries.is_multiple_of(4) {
             self.draw(to, cells, cx);
         } else {
             self.begin(to, cx);

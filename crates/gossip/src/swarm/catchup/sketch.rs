@@ -80,7 +80,7 @@ fn places(len: usize, name: u64) -> [usize; QUARTERS] {
     let halves = [one as u32, (one >> 32) as u32, two as u32, (two >> 32) as u32];
     let mut begin = 0;
     halves.map(|half| {
-        let place = begin + (u64::from(half) * quarter >> 32) as usize;
+        let place = begin + ((u64::from(half) * quarter) >> 32) as usize;
         begin += quarter as usize;
         place
     })
@@ -108,7 +108,8 @@ pub(super) fn pack(history: &History, salt: u64, cells: usize) -> Vec<u8> {
 /// How many cells a packed sketch has; `None` if it is none.
 pub(super) fn cells_in(packed: &[u8]) -> Option<usize> {
     let cells = packed.len() / CELL;
-    (packed.len() % CELL == 0 && cells % QUARTERS == 0 && (1..=CELLS_MAX).contains(&cells)).then_some(cells)
+    (packed.len().is_multiple_of(CELL) && cells.is_multiple_of(QUARTERS) && (1..=CELLS_MAX).contains(&cells))
+        .then_some(cells)
 }
 
 /// What the comparison with somebody's sketch shows, in shortened names.
