@@ -17,11 +17,12 @@ pub(crate) struct Joining<P> {
     pub(crate) given: Vec<Contact<P>>,
     /// Those who were asked and have not answered, [`GIVEN_MAX`] at most.
     asked: Vec<P>,
+    /// Whether one of them has answered since the last join. Until then neighbours may all have come through this node, and be
+    /// cut off from the network with it.
+    welcomed: bool,
     pub(crate) retry: Option<Time>,
     /// When a contact is greeted next: see [`Membership::greet`].
     pub(crate) greeting: Option<Time>,
-    /// Whether a contact has answered since the application asked to join.
-    welcomed: bool,
     pause: Duration,
     first_pause: Duration,
     longest_pause: Duration,
@@ -63,9 +64,9 @@ impl<P: PeerId> Joining<P> {
         Self {
             given: Vec::new(),
             asked: Vec::new(),
+            welcomed: false,
             retry: None,
             greeting: None,
-            welcomed: false,
             pause: config.join_retry,
             first_pause: config.join_retry,
             longest_pause: config.join_retry_max,
@@ -172,7 +173,7 @@ impl<P: PeerId> Membership<P> {
 
     pub(crate) fn retry_join(&mut self, now: Time) {
         let nobody = self.views.next_rested().is_none();
-        if self.views.active.is_empty() || (self.views.missing() > 0 && nobody) {
+        if !self.joining.welcomed || self.views.active.is_empty() || (self.views.missing() > 0 && nobody) {
             self.ask_contacts(now);
         } else {
             self.joining.retry = None;

@@ -121,8 +121,8 @@ impl<P: PeerId> Membership<P> {
         if let Some(rested) = self.views.next_rested() {
             let soon = now + self.config.request_timeout;
             self.fill_at = Some(rested.max(soon));
-        } else if self.views.active.is_empty() || self.joining.retry.is_none() {
-            // Nobody is left to ask but the contacts that were given.
+        } else if self.joining.retry.is_none() {
+            // Nobody is left to ask but the contacts that were given. An attempt that is due is not put off.
             self.joining.retry_after(now, &mut self.random);
         }
     }
@@ -164,10 +164,11 @@ impl<P: PeerId> Membership<P> {
             }
             request.expires > now
         });
+        let expired = !silent.is_empty();
         for peer in silent {
             self.views.failed(&peer, now);
         }
-        if late > 0 {
+        if late > 0 || expired {
             self.refusals = self.refusals.saturating_add(late);
             self.refill(now);
         }
