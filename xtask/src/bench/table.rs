@@ -100,7 +100,7 @@ pub(super) const COMPARISONS: &[Comparison] = &[
     rate(Gossip, "the same, for a second of processor time", "gossip: one relay, processor", "secure-gossip", "js: gossip: one relay, processor", Some(3.5)),
     rate(Gossip, "lines read and verified, in memory", "gossip: lines", "signatures alone, one by one", "gossip: signatures, one by one", Some(1.2)),
     rate(Gossip, "signatures of 8 authors, 128 at once", "gossip: signatures, batched", "one by one", "gossip: signatures, one by one", Some(1.7)),
-    at_most(Gossip, "what a peer that never reads costs a relay", "gossip: unread peer", 24.0 * 1024.0),
+    at_most(Gossip, "what a peer that never reads costs a relay", "gossip: unread peer", 12.0 * 1024.0),
     at_most(Memory, "idle connection, both ends, of 10,000", "idle connection", 16.0),
 ];
 

@@ -130,7 +130,8 @@ impl<'a> Stage<'a> {
                 Ok(())
             }
             Step::SayLong(node, count, bytes) => {
-                for number in 0..count {
+                for _ in 0..count {
+                    let number = self.said.len();
                     let text = format!(r#"{{"long":{number},"text":"{}"}}"#, "x".repeat(bytes));
                     self.publish(node, &text, text.clone()).await?;
                 }
@@ -285,10 +286,9 @@ impl<'a> Stage<'a> {
         if !matches!(manner, "rewritten seq" | "replay" | "reorder") {
             loop {
                 let event = hostile.event().await?;
-                match event.get("event").and_then(Value::as_str) {
-                    // Whoever is thrown out cannot go on.
-                    Some("done" | "closed") => break,
-                    _ => {}
+                // Whoever is thrown out cannot go on.
+                if let Some("done" | "closed") = event.get("event").and_then(Value::as_str) {
+                    break;
                 }
             }
         }
