@@ -53,11 +53,11 @@ function settle () {
 }
 
 function command (line) {
-  const [, name, rest] = /^!(\w+) ?(.*)$/.exec(line)
+  const [, name, rest] = /^!(\w+) ?(.*)$/s.exec(line)
   if (name === 'round') return gossip.gossip()
   if (name === 'dial') return connect(rest)
   if (name === 'settle') return settle()
-  if (name === 'line') return say('line', lineOf(.../^(\w+) (\S+) (.*)$/.exec(rest).slice(1)))
+  if (name === 'line') return say('line', lineOf(.../^(\w+) (\S+) (.*)$/s.exec(rest).slice(1)))
   throw new Error(`no command ${name}`)
 }
 

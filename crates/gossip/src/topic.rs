@@ -21,6 +21,8 @@
 //! ```
 
 mod certificate;
+#[cfg(feature = "_check")]
+pub(crate) mod check;
 mod members;
 mod rules;
 mod text;

@@ -1,11 +1,14 @@
 //! One relay of gossip in a process of its own, between a peer that sends and a peer that hears: messages a second, ours and
 //! secure-gossip's. The two peers are the same for both, speak the bare lines of secure-gossip, and cost next to nothing.
 
-use crate::print;
+use crate::{per_second_in_turn, print};
 use anyhow::{Context, Result, bail, ensure};
 use base64::{Engine, engine::general_purpose::STANDARD};
+use bytes::Bytes;
+use handfast_gossip::secure::read_batch;
 use handfast_gossip::{Gossip, Options};
 use handfast_keys::KeyPair;
+use handfast_keys::batch::{self, Claim};
 use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};
 use std::io::{BufRead, BufReader, Read, Write};
@@ -42,6 +45,10 @@ const MEASURED: Measured = Measured {
     theirs: 16_000,
     ours: 48_000,
 };
+/// How many signatures are checked at once in memory: as many messages of this length as a relay reads at a time.
+const BATCH: usize = 128;
+/// Linux tells processor time in hundredths of a second.
+const TICKS: f64 = 100.0;
 /// How long nothing may arrive before a run is given up.
 const SILENCE: Duration = Duration::from_secs(20);
 
@@ -52,11 +59,85 @@ struct Measured {
 
 pub(crate) fn run() -> Result<()> {
     let load = Load::make(WARM_UP + MEASURED.ours.max(MEASURED.theirs))?;
-    let theirs = Relay::theirs()?.through(&load, MEASURED.theirs)?;
+    let [theirs, theirs_busy] = Relay::theirs()?.through(&load, MEASURED.theirs)?;
     print("js: gossip: one relay", theirs, "1/s");
-    let ours = Relay::ours()?.through(&load, MEASURED.ours)?;
+    print("js: gossip: one relay, processor", theirs_busy, "1/s");
+    let relay = Relay::ours()?;
+    let [ours, ours_busy] = relay.through(&load, MEASURED.ours)?;
     print("gossip: one relay", ours, "1/s");
+    print("gossip: one relay, processor", ours_busy, "1/s");
+    let alone = relay.resident()?;
+    drop(relay);
+
+    // What a peer that never reads costs, beside what the same messages cost without it.
+    let relay = Relay::ours()?;
+    let _unread = relay.dial()?;
+    relay.through(&load, MEASURED.ours)?;
+    print("gossip: unread peer", relay.resident()? - alone, "KiB");
+    drop(relay);
+    in_memory(&load)
+}
+
+/// The checks of the relay without its sockets: whole lines, and signatures, one by one and many at once.
+fn in_memory(load: &Load) -> Result<()> {
+    let lines: Vec<Bytes> = load
+        .lines
+        .iter()
+        .take(BATCH)
+        .map(|line| Bytes::from(line.trim_end().to_owned()))
+        .collect();
+    let texts: Vec<Vec<u8>> = lines.iter().map(|line| signed_text(line)).collect::<Result<_>>()?;
+    let authors = authors()?;
+    let signed = texts.iter().enumerate().map(|(number, text)| {
+        let author = &authors[number % authors.len()];
+        Ok((author.public(), text, author.sign(text)?))
+    });
+    let signed = signed.collect::<Result<Vec<_>>>()?;
+    let claims: Vec<Claim<'_>> = signed
+        .iter()
+        .map(|(key, message, signature)| Claim {
+            key,
+            message,
+            signature,
+        })
+        .collect();
+    ensure!(read_batch(&lines).iter().all(Result::is_ok), "the lines are sound");
+    let [single, batched] = per_second_in_turn(
+        || {
+            assert!(
+                claims
+                    .iter()
+                    .all(|claim| claim.key.verify(claim.message, claim.signature))
+            )
+        },
+        || assert!(batch::verify(&claims).iter().all(|sound| *sound)),
+    );
+    let [whole, _] = per_second_in_turn(|| assert_eq!(read_batch(&lines).len(), BATCH), || ());
+    for (name, rate) in [
+        ("signatures, one by one", single),
+        ("signatures, batched", batched),
+        ("lines", whole),
+    ] {
+        print(&format!("gossip: {name}"), rate * BATCH as f64, "1/s");
+    }
     Ok(())
+}
+
+/// What the author of a line signed.
+fn signed_text(line: &[u8]) -> Result<Vec<u8>> {
+    let line = handfast_json::parse(line)?;
+    let mut data = line.get("data").context("a message")?.clone();
+    let handfast_json::Value::Object(fields) = &mut data else {
+        bail!("data is an object")
+    };
+    fields.remove("signature");
+    Ok(data.to_pretty().into_bytes())
+}
+
+fn authors() -> Result<Vec<KeyPair>> {
+    (0..AUTHORS)
+        .map(|author| Ok(KeyPair::from_seed(&[author + 10; 32])?))
+        .collect()
 }
 
 /// The lines, signed beforehand.
@@ -66,8 +147,7 @@ struct Load {
 
 impl Load {
     fn make(count: usize) -> Result<Self> {
-        let authors = (0..AUTHORS).map(|author| KeyPair::from_seed(&[author + 10; 32]));
-        let authors = authors.collect::<Result<Vec<_>, _>>()?;
+        let authors = authors()?;
         let mut lines = Vec::with_capacity(count);
         for number in 0..count {
             let author = &authors[number % authors.len()];
@@ -153,8 +233,9 @@ impl Relay {
         Ok(stream)
     }
 
-    /// Sends `count` messages through after the warm-up, and says how many a second came out.
-    fn through(&self, load: &Load, count: usize) -> Result<f64> {
+    /// Sends `count` messages through after the warm-up, and says how many a second came out, and how many for each second
+    /// that processors spent on them.
+    fn through(&self, load: &Load, count: usize) -> Result<[f64; 2]> {
         let mut hearing = Hearing::of(self.dial()?);
         let sending = self.dial()?;
         // What is sent back, as the package does, must not fill the pipe.
@@ -164,13 +245,36 @@ impl Relay {
         send(&sending, warm_up)?;
         hearing.hear(warm_up)?;
         let measured = rest.get(..count).context("there are as many lines")?;
+        let busy = self.busy()?;
         let start = Instant::now();
         std::thread::scope(|scope| {
             let sender = scope.spawn(|| send(&sending, measured));
             hearing.hear(measured)?;
             sender.join().map_err(|_| anyhow::anyhow!("the sender panicked"))?
         })?;
-        Ok(count as f64 / start.elapsed().as_secs_f64())
+        let rate = |time: f64| count as f64 / time;
+        Ok([rate(start.elapsed().as_secs_f64()), rate(self.busy()? - busy)])
+    }
+
+    /// Memory of the process, in KiB.
+    fn resident(&self) -> Result<f64> {
+        let status =
+            std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).context("this case needs Linux")?;
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmRSS:"))
+            .context("VmRSS")?;
+        Ok(line.split_whitespace().next().context("a number")?.parse()?)
+    }
+
+    /// Seconds of processors that the process has used.
+    fn busy(&self) -> Result<f64> {
+        let stat =
+            std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).context("this case needs Linux")?;
+        // Behind the name, which may hold anything, the 12th and 13th field: time in user and in kernel mode.
+        let (_, fields) = stat.rsplit_once(") ").context("the name stands in parentheses")?;
+        let ticks = fields.split_whitespace().skip(11).take(2).map(str::parse::<f64>);
+        Ok(ticks.sum::<Result<f64, _>>()? / TICKS)
     }
 }
 

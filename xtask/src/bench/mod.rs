@@ -39,6 +39,7 @@ pub(crate) enum Section {
     Boxstream,
     Mux,
     Node,
+    Gossip,
     Memory,
 }
 
@@ -49,6 +50,7 @@ impl Section {
             Self::Boxstream => "boxstream",
             Self::Mux => "mux",
             Self::Node => "node",
+            Self::Gossip => "gossip",
             Self::Memory => "memory",
         }
     }

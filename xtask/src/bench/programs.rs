@@ -31,7 +31,7 @@ impl Programs {
     pub(super) fn build(sections: &[Section]) -> Result<Self> {
         let peers = root().join("xtask/peers");
         if sections.iter().any(|section| *section != Section::Memory) {
-            node::install(&["core"])?;
+            node::install(&["core", "sg"])?;
         }
         let ours = build(&root().join("xtask/bench"), None)?;
         // Other workspaces, so they keep their artefacts apart; they share a directory because that saves building twice.
@@ -64,7 +64,8 @@ impl Programs {
     pub(super) fn run(&self, section: Section) -> Result<Vec<Figure>> {
         let name = section.name();
         let mut figures = execute(Command::new(&self.ours).arg(name))?;
-        if section == Section::Memory {
+        // Our half of these starts the processes of both.
+        if matches!(section, Section::Gossip | Section::Memory) {
             return Ok(figures);
         }
         if matches!(section, Section::Handshake | Section::Boxstream) {

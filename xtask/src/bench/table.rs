@@ -56,7 +56,7 @@ const fn at_most(section: Section, what: &'static str, ours: &'static str, most:
     }
 }
 
-use Section::{Boxstream, Handshake, Memory, Mux, Node};
+use Section::{Boxstream, Gossip, Handshake, Memory, Mux, Node};
 
 /// The table. A floor is what the project promises.
 #[rustfmt::skip]
@@ -96,6 +96,11 @@ pub(super) const COMPARISONS: &[Comparison] = &[
     rate(Node, "source items", "node: source items", "secret-stack 8", "js: node: source items", Some(36.0)),
     at_most(Node, "idle connection, calling end, of 2,000", "node: idle connection, calling end", 5.6),
     at_most(Node, "idle connection, serving end, of 2,000", "node: idle connection, serving end", 6.4),
+    rate(Gossip, "messages of 500 bytes through a relay", "gossip: one relay", "secure-gossip", "js: gossip: one relay", Some(6.0)),
+    rate(Gossip, "the same, for a second of processor time", "gossip: one relay, processor", "secure-gossip", "js: gossip: one relay, processor", Some(3.5)),
+    rate(Gossip, "lines read and verified, in memory", "gossip: lines", "signatures alone, one by one", "gossip: signatures, one by one", Some(1.2)),
+    rate(Gossip, "signatures of 8 authors, 128 at once", "gossip: signatures, batched", "one by one", "gossip: signatures, one by one", Some(1.7)),
+    at_most(Gossip, "what a peer that never reads costs a relay", "gossip: unread peer", 12.0 * 1024.0),
     at_most(Memory, "idle connection, both ends, of 10,000", "idle connection", 16.0),
 ];
 

@@ -79,7 +79,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             announce_delay: Duration::from_millis(10),
-            graft_delay: Duration::from_millis(400),
+            graft_delay: Duration::from_millis(300),
             graft_delay_min: Duration::from_millis(120),
             graft_delay_max: Duration::from_secs(1),
             graft_retry: Duration::from_millis(200),

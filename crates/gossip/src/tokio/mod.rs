@@ -1,6 +1,6 @@
 //! secure-gossip's programming interface, over any byte stream.
 //!
-//! A [`Gossip`] shares one [`Links`](crate::secure::Links) machine among the futures that
+//! A [`Gossip`] shares one [`Links`] machine among the futures that
 //! [`create_peer_stream`](Gossip::create_peer_stream) returns, one per stream, and one small task that keeps the time.
 
 pub(crate) mod clock;
@@ -23,6 +23,10 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 /// How long [`Gossip::stop`] waits for peers to take what they were sent.
 const STOP_PATIENCE: Duration = Duration::from_secs(5);
+
+/// Among how many threads the usual options divide large batches of signatures: more would gain little on batches of some
+/// hundred.
+const THREADS_MAX: usize = 4;
 
 /// What a [`Gossip`] is made from. [`Options::new`] gives the usual.
 #[derive(Clone, Debug)]
@@ -47,7 +51,11 @@ impl Options {
     /// The usual options.
     #[must_use]
     pub fn new(keys: KeyPair) -> Self {
-        let links = secure::Config::default();
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let links = secure::Config {
+            threads: cores.min(THREADS_MAX),
+            ..secure::Config::default()
+        };
         Self {
             keys,
             interval: links.interval,

@@ -32,7 +32,7 @@ pub(super) fn add(add: &mut Add<'_>) -> Result<()> {
 }
 
 /// Builds the program, once.
-async fn program() -> Result<&'static Path> {
+pub(super) async fn program() -> Result<&'static Path> {
     static BUILT: OnceCell<PathBuf> = OnceCell::const_new();
     let built = BUILT.get_or_try_init(|| executable(&["--package", "handfast-cli"]));
     Ok(built.await?)

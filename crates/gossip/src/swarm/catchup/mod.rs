@@ -314,7 +314,8 @@ impl<P: PeerId> Catchup<P> {
                 false => peer.fruitless.min(FLOWING_STEPS),
             };
             let backoff = cx.config.summary_min.saturating_mul(1 << steps);
-            peer.not_before = now + backoff.min(cx.config.summary_max);
+            // A question or its answer may have been lost as well, so even many in vain are no reason to wait for long.
+            peer.not_before = now + backoff.min(cx.config.summary_max / 4);
             peer.fruitless = peer.fruitless.saturating_add(1);
             peer.asked_at = now;
             self.turn_ends = now + TURN_MAX;

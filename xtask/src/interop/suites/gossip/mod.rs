@@ -17,6 +17,7 @@ mod scenes;
 mod wire;
 
 use super::super::cases::Verdict;
+use super::program::program;
 use super::{Add, Direction, List, Title};
 use anyhow::Result;
 use node::{Maker, Node};
@@ -72,6 +73,8 @@ fn performances(act: &Act, mix: Mix) -> impl Iterator<Item = (&'static scene::Sc
 }
 
 async fn perform(act: &'static Act, mix: Mix) -> Result<Vec<Verdict>> {
+    // Building takes longer than a scene may.
+    program().await?;
     let folder = tempfile::tempdir()?;
     let scribe = Node::start(Maker::Theirs, &[0xcc; 32], -1, folder.path()).await?;
     let mut verdicts = Vec::new();

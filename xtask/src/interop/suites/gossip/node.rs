@@ -98,7 +98,7 @@ impl Heard {
 impl Node {
     /// Starts a node that listens. Ours keeps its secret in the folder.
     pub(super) async fn start(maker: Maker, seed: &[u8; 32], interval: i32, folder: &Path) -> Result<Self> {
-        if maker == Maker::Ours && (interval < 0 || std::env::var_os("GOSSIP_LIBRARY").is_some()) {
+        if maker == Maker::Ours && interval < 0 {
             return Self::library(seed, interval).await;
         }
         let interval = interval.to_string();
@@ -118,7 +118,15 @@ impl Node {
                     secret_file::create(&secret, &identity(seed)?)?;
                 }
                 let mut command = handfast(folder).await?;
-                command.args(["gossip", "node", "--listen", "127.0.0.1:0", "--interval", &interval]);
+                command.args([
+                    "gossip",
+                    "node",
+                    "--identity",
+                    "--listen",
+                    "127.0.0.1:0",
+                    "--interval",
+                    &interval,
+                ]);
                 Peer::start("handfast gossip node", &mut command)?
             }
         };

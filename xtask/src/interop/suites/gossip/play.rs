@@ -15,7 +15,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 /// How long a scene may take. A machine that is busy with other scenes must not fail it.
-const DEADLINE: Duration = Duration::from_secs(30);
+const DEADLINE: Duration = Duration::from_secs(60);
 
 /// Messages of every kind that JSON can be. Each is an object, as the original wants.
 const TEXTS: &[&str] = &[
@@ -130,7 +130,8 @@ impl<'a> Stage<'a> {
                 Ok(())
             }
             Step::SayLong(node, count, bytes) => {
-                for number in 0..count {
+                for _ in 0..count {
+                    let number = self.said.len();
                     let text = format!(r#"{{"long":{number},"text":"{}"}}"#, "x".repeat(bytes));
                     self.publish(node, &text, text.clone()).await?;
                 }
@@ -204,11 +205,13 @@ impl<'a> Stage<'a> {
         let before = ends.map(Node::connected);
         let [first, second] = ends.map(|node| node.address.as_str());
         let wire = Wire::between((one, other), (first, second)).await?;
-        // A round that comes before a node has accepted would be lost on the way.
+        // A round that comes before a node has accepted would be lost on the way, and two of ours have to agree first.
+        let both_ours = ends.iter().all(|node| node.maker == Maker::Ours);
         for ((end, node), before) in ends.into_iter().enumerate().zip(before) {
             match node.maker {
                 Maker::Theirs => node.until_connected(before + 1).await?,
-                Maker::Ours => wire.until_sent(end).await?,
+                Maker::Ours if both_ours => wire.until_sent(end, bytes::has_switched).await?,
+                Maker::Ours => wire.until_sent(end, |sent| !sent.is_empty()).await?,
             }
         }
         self.wires.push(wire);
@@ -283,10 +286,9 @@ impl<'a> Stage<'a> {
         if !matches!(manner, "rewritten seq" | "replay" | "reorder") {
             loop {
                 let event = hostile.event().await?;
-                match event.get("event").and_then(Value::as_str) {
-                    // Whoever is thrown out cannot go on.
-                    Some("done" | "closed") => break,
-                    _ => {}
+                // Whoever is thrown out cannot go on.
+                if let Some("done" | "closed") = event.get("event").and_then(Value::as_str) {
+                    break;
                 }
             }
         }
@@ -325,8 +327,9 @@ impl<'a> Stage<'a> {
             "a node hung up on an honest neighbour"
         );
         self.cut(|_| true);
-        let authors: HashMap<String, String> = (0..self.cast.len())
-            .map(|node| Ok((public(node)?, self.seed_text(node))))
+        let signers = self.cast.iter().enumerate();
+        let signers: HashMap<String, bytes::Author> = signers
+            .map(|(node, maker)| Ok((public(node)?, (self.seed_text(node), *maker))))
             .collect::<Result<_>>()?;
         for ((from, to), sent) in &self.past {
             let (Some(maker), Some(reader)) = (self.cast.get(*from), self.cast.get(*to)) else {
@@ -337,7 +340,7 @@ impl<'a> Stage<'a> {
             }
             let checked = match reader {
                 Maker::Ours => bytes::between_ours(sent),
-                Maker::Theirs => bytes::to_theirs(sent, &authors, self.scene, self.scribe).await,
+                Maker::Theirs => bytes::to_theirs(sent, &signers, self.scene, self.scribe).await,
             };
             checked.with_context(|| format!("what node {from} sent to node {to}"))?;
             if self.scene.shape.is_tree() && self.scene.is_still() && *reader == Maker::Theirs {

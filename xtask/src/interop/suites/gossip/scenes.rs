@@ -405,9 +405,9 @@ pub(super) const ACTS: &[Act] = &[
                 casts: These(&["tot", "ooo"]),
                 steps: &[
                     Hostile("unread", 1, 1),
-                    SayLong(0, 1_000, 30_000),
+                    SayLong(0, 500, 60_000),
                     Hear,
-                    SayLong(0, 1_000, 30_000),
+                    SayLong(0, 500, 60_000),
                     Hear,
                     Memory(1, 200),
                 ],

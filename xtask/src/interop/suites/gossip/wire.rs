@@ -46,12 +46,10 @@ impl Wire {
         self.passed.each_ref().map(|passed| passed.borrow().bytes.clone())
     }
 
-    /// Waits until one end has sent something.
-    pub(super) async fn until_sent(&self, end: usize) -> Result<()> {
+    /// Waits until what one end has sent is enough.
+    pub(super) async fn until_sent(&self, end: usize, enough: impl Fn(&[u8]) -> bool) -> Result<()> {
         let mut passed = self.passed.get(end).context("there are two ends")?.clone();
-        let passed = passed
-            .wait_for(|passed| !passed.bytes.is_empty() || passed.ended)
-            .await?;
+        let passed = passed.wait_for(|passed| enough(&passed.bytes) || passed.ended).await?;
         ensure!(!passed.ended, "a node hung up at once");
         Ok(())
     }
