@@ -11,6 +11,6 @@ mod overlay;
 mod swarm;
 
 pub use crate::secure::check::{line, links};
+pub use crate::topic::check::topic;
 pub use overlay::{membership_machine, overlay_frame, overlay_machine};
 pub use swarm::{swarm_frame, swarm_hostile, swarm_pair};
-pub use crate::topic::check::topic;

@@ -116,8 +116,8 @@ mod tests {
         // Of several, those that lead there are kept, and not without end.
         let mixed = format!("net:192.0.2.8:1~shs:{other};{good}");
         assert_eq!(read(&mixed).unwrap(), good);
-        let many = vec![good.as_str(); 9].join(";");
-        assert_eq!(read(&many).unwrap(), vec![good.as_str(); WAYS].join(";"));
+        let many = [good.as_str(); 9].join(";");
+        assert_eq!(read(&many).unwrap(), [good.as_str(); WAYS].join(";"));
     }
 
     #[test]

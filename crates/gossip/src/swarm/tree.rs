@@ -37,6 +37,9 @@ pub(super) struct Tree<P> {
     root: Option<(Author, Time)>,
     /// The neighbour that brought the root's last message, or was asked to bring the next.
     parent: Option<P>,
+    /// Whether the last payload came over a link that is gone, or the parent's link went while no other was spare: the next
+    /// neighbour that pushes is the parent, though its payload comes second.
+    orphaned: bool,
     /// Whether a message has flooded these links: from then on there is a tree, and a new link is spare.
     grown: bool,
     /// How many messages in a row came only because they were asked for.
@@ -75,6 +78,7 @@ impl<P> Default for Tree<P> {
             neighbours: BTreeMap::new(),
             root: None,
             parent: None,
+            orphaned: false,
             grown: false,
             starved: 0,
             due: None,
@@ -147,8 +151,9 @@ impl<P: PeerId> Tree<P> {
             .filter(|(_, neighbour)| !neighbour.eager)
             .max_by_key(|(_, neighbour)| neighbour.faster)
             .map(|(peer, _)| *peer);
-        if let Some(spare) = spare {
-            self.adopt(spare, out);
+        match spare {
+            Some(spare) => self.adopt(spare, out),
+            None => self.orphaned = orphaned,
         }
     }
 
@@ -158,6 +163,7 @@ impl<P: PeerId> Tree<P> {
             neighbour.eager = true;
             neighbour.faster = 0;
             self.parent = Some(peer);
+            self.orphaned = false;
             out.push_back(Output::send(peer, Frame::Graft(Vec::new())));
         }
     }
@@ -280,6 +286,7 @@ impl<P: PeerId> Tree<P> {
         {
             self.root = Some((author, now));
         }
+        self.orphaned = from.is_some_and(|from| !self.contains(&from));
         let from = from.filter(|from| self.contains(from))?;
         if asked {
             self.starved = self.starved.saturating_add(1);
@@ -347,6 +354,11 @@ impl<P: PeerId> Tree<P> {
             came.from = Some(from);
             self.prune(asked, out);
             return Some(now.since(since));
+        }
+        if self.orphaned {
+            // It may have taken our payload for the second one just as well, and have pruned the link.
+            self.adopt(from, out);
+            return None;
         }
         neighbour.suffered = neighbour.suffered.saturating_add(1);
         if neighbour.suffered >= SUFFERED_MAX || !neighbour.eager || self.shapes(&author) {
