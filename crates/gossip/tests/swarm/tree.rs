@@ -1,7 +1,10 @@
 //! The tree: few payloads, shallow, mended when links go.
 
-use crate::lab::{Lab, author_number, ms};
-use handfast_gossip::swarm::Config;
+use crate::lab::{Lab, Lenient, START, author_number, message, ms};
+use handfast_gossip::{
+    Sequence,
+    swarm::{Config, Frame, Output, Swarm},
+};
 use rand::RngExt;
 use std::time::Duration;
 
@@ -155,5 +158,51 @@ fn ten_thousand_nodes() {
     println!(
         "{:?}",
         status.lines().filter(|line| line.starts_with("Vm")).collect::<Vec<_>>()
+    );
+}
+
+#[test]
+fn a_payload_from_a_link_that_was_just_given_up_leaves_no_node_without_a_parent() {
+    let (mut swarm, mut rules, now) = (
+        Swarm::<u32>::new(Config::default(), [1; 32], START),
+        Lenient::default(),
+        START,
+    );
+    let drain = |swarm: &mut Swarm<u32>, rules: &mut Lenient| -> Vec<Output<u32>> {
+        std::iter::from_fn(|| swarm.poll(rules, now)).collect()
+    };
+    for peer in 1..=3 {
+        swarm.neighbour_up(peer, now);
+    }
+    let item = message(7, Sequence::Proven(START.as_millis() << 10), 100);
+    let gossip = Frame::Gossip {
+        id: item.id,
+        hops: 2,
+        body: item.body.clone(),
+    };
+    drain(&mut swarm, &mut rules);
+    swarm.neighbour_down(&1, now);
+    drain(&mut swarm, &mut rules);
+    // It was on its way when the link was given up.
+    swarm.handle(1, gossip.clone(), now);
+    drain(&mut swarm, &mut rules);
+    swarm.handle(2, gossip.clone(), now);
+    let answers = drain(&mut swarm, &mut rules);
+    assert!(
+        matches!(&answers[..], [Output::Send { to: 2, frame: Frame::Graft(names) }] if names.is_empty()),
+        "{answers:?}"
+    );
+    // One parent is enough.
+    swarm.handle(3, gossip, now);
+    let answers = drain(&mut swarm, &mut rules);
+    assert!(
+        matches!(
+            &answers[..],
+            [Output::Send {
+                to: 3,
+                frame: Frame::Prune
+            }]
+        ),
+        "{answers:?}"
     );
 }
