@@ -1,4 +1,37 @@
-//! Who is a neighbour of whom.
+//! Who is a neighbour of whom: HyParView, made shallow.
+//!
+//! Each node keeps a handful of links (the active view), thirty peers in reserve (the passive view), and a memory of former
+//! ones beyond. A link is mutual: both sides have it, or neither.
+//!
+//! ```text
+//!   newcomers        contact            far away            A ─── B          A     B
+//!     Join ────────────>│                                                    │     │
+//!     Join ────────────>│ holds 25 ms                       C ─── D   ──>    C     D
+//!     <──── Welcome: each other ───>│
+//!     Neighbour ──> one another        <── Shuffle walk ──   A asks C to swap: each gives up one,
+//!     <── Accept, or Refuse + peers    ── ShuffleReply ──>   and those two are told of each other
+//! ```
+//!
+//! # What differs from the paper, and why
+//! The paper (Leitão, Pereira, Rodrigues: *HyParView*, DSN 2007) lets a contact take each newcomer as a neighbour at the
+//! cost of an older one. A crowd that comes at the same instant is so chained one behind the other, and a shuffle every
+//! minute mends that slowly. The published sizes and walks stand; the rest is made so that the links are those of a random
+//! graph within a second, and stay so:
+//!
+//! - **Welcome.** A contact answers the joins of some 25 ms together, and names to each newcomer others of the crowd,
+//!   earlier newcomers, and some of its own views. Newcomers ask each other; the contact's links remain.
+//! - **Half at once.** Whoever misses links asks for half of them and leaves the rest to those who ask meanwhile.
+//! - **Links are split, not cut.** A request of high priority costs the asked node a neighbour, who is told who has come in
+//!   its place and asks for a link there.
+//! - **Swaps.** Two nodes far apart exchange a neighbour each. That keeps all degrees, makes any graph random, and joins
+//!   halves of a network that have lost sight of each other. Swaps and shuffles begin ten times a second and slow down to
+//!   one a minute.
+//! - **Links that carry messages are kept.** Neither swaps nor strangers take them, so the broadcast tree stays.
+//! - **Silence is noticed.** A link idle for a second is tried, a silent neighbour replaced after another second, and given
+//!   up after a third: a machine that lost power closes no connection.
+//! - **Strangers are bounded.** They never take the older half of the links and one link every two seconds at most; one peer
+//!   fills a third of the passive view at most; answers to questions that were not asked change nothing. Each bound is a
+//!   constant that says which attack it stops.
 
 mod config;
 mod frame;
