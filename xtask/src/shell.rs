@@ -3,7 +3,7 @@
 use anyhow::{Context as _, Result, bail};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 /// The root of the workspace.
@@ -25,14 +25,59 @@ pub(crate) fn cargo() -> Command {
     command(std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo")))
 }
 
-/// Shows the command, runs it and fails unless it succeeds.
+/// Longer than any command takes on a slow and busy machine: what goes on after that hangs, and says where by its last lines.
+const LIMIT: Duration = Duration::from_secs(25 * 60);
+
+/// Shows the command, runs it and fails unless it succeeds in time.
 pub(crate) fn run(command: &mut Command) -> Result<()> {
     let shown = show(command);
     println!("$ {shown}");
-    let status = command.status().with_context(|| cannot_start(command))?;
+    let mut child = command.spawn().with_context(|| cannot_start(command))?;
+    let Some(status) = wait(&mut child, LIMIT)? else {
+        end(&mut child)?;
+        bail!("`{shown}` did not end within {} minutes", LIMIT.as_secs() / 60);
+    };
     if !status.success() {
         bail!("`{shown}` failed: {status}");
     }
+    Ok(())
+}
+
+/// How a process ended, unless it goes on beyond `limit`.
+fn wait(child: &mut Child, limit: Duration) -> Result<Option<ExitStatus>> {
+    let deadline = Instant::now() + limit;
+    loop {
+        let status = child.try_wait()?;
+        if status.is_some() || Instant::now() >= deadline {
+            return Ok(status);
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// Ends a process and those that it started: they hold its output open, and whoever reads that would wait for them.
+fn end(child: &mut Child) -> Result<()> {
+    let listed = Command::new("ps").args(["-A", "-o", "pid=,ppid="]).output()?;
+    let listed = String::from_utf8_lossy(&listed.stdout).into_owned();
+    let parents: Vec<(&str, &str)> = listed.lines().filter_map(|line| line.trim().split_once(' ')).collect();
+    let id = child.id().to_string();
+    let mut family = vec![id.as_str()];
+    let mut next = 0;
+    while let Some(&parent) = family.get(next) {
+        next += 1;
+        family.extend(
+            parents
+                .iter()
+                .filter(|(_, of)| of.trim() == parent)
+                .map(|(process, _)| *process),
+        );
+    }
+    Command::new("kill")
+        .arg("-KILL")
+        .args(&family)
+        .stderr(Stdio::null())
+        .status()?;
+    child.wait()?;
     Ok(())
 }
 
@@ -62,21 +107,13 @@ pub(crate) fn run_for_at_most(command: &mut Command, limit: Duration) -> Result<
         .stderr(Stdio::null())
         .spawn()
         .with_context(|| cannot_start(command))?;
-    let deadline = Instant::now() + limit;
-    loop {
-        if let Some(status) = child.try_wait()? {
-            return Ok(if status.success() {
-                Outcome::Succeeded
-            } else {
-                Outcome::Failed
-            });
+    match wait(&mut child, limit)? {
+        Some(status) if status.success() => Ok(Outcome::Succeeded),
+        Some(_) => Ok(Outcome::Failed),
+        None => {
+            end(&mut child)?;
+            Ok(Outcome::TimedOut)
         }
-        if Instant::now() >= deadline {
-            child.kill()?;
-            child.wait()?;
-            return Ok(Outcome::TimedOut);
-        }
-        std::thread::sleep(Duration::from_millis(100));
     }
 }
 

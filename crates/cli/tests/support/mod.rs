@@ -11,6 +11,8 @@ use std::{
     io::{BufRead, BufReader, Write},
     path::Path,
     process::{Child, Command, Output, Stdio},
+    sync::mpsc::{RecvTimeoutError, Sender, channel},
+    time::Duration,
 };
 use tempfile::TempDir;
 
@@ -63,12 +65,35 @@ pub fn initialised() -> TempDir {
 
 pub const NETWORK: &str = "QUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUE=";
 
+/// How long a program may run in a test. What it is waited for in vain ends then, and the test fails instead of hanging.
+const LIFE_MAX: Duration = Duration::from_secs(120);
+
+/// Kills a program whose test has lasted too long.
+pub struct Watchdog {
+    _off: Sender<()>,
+}
+
+impl Watchdog {
+    pub fn over(child: &Child) -> Self {
+        let id = child.id().to_string();
+        let (off, over) = channel();
+        std::thread::spawn(move || {
+            if over.recv_timeout(LIFE_MAX) == Err(RecvTimeoutError::Timeout) {
+                eprintln!("process {id} is killed: its test waits for something in vain");
+                let _ = Command::new("kill").args(["-KILL", &id]).status();
+            }
+        });
+        Self { _off: off }
+    }
+}
+
 /// A running node, killed at the end of the test.
 pub struct Running {
     pub child: Child,
     /// What it printed behind `listening`.
     pub addresses: Vec<String>,
     pub dir: TempDir,
+    _watchdog: Watchdog,
 }
 
 impl Running {
@@ -91,13 +116,19 @@ impl Running {
     /// The node that this command starts.
     pub fn of(mut command: Command, dir: TempDir, addresses: usize) -> Self {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let _watchdog = Watchdog::over(&child);
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let address = |_| {
             let line = lines.next().expect("a line for each address").unwrap();
             line.strip_prefix("listening ").expect("a listening line").to_owned()
         };
         let addresses = (0..addresses).map(address).collect();
-        Self { child, addresses, dir }
+        Self {
+            child,
+            addresses,
+            dir,
+            _watchdog,
+        }
     }
 
     pub fn address(&self) -> &str {

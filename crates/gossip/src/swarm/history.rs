@@ -30,7 +30,7 @@ pub(super) struct Kept {
     /// Over how many links it came.
     pub(super) hops: u16,
     /// When it was made, as far as that is known.
-    born: Time,
+    pub(super) born: Time,
     /// Until when it is left to the tree.
     pub(super) settles: Time,
 }

@@ -2,7 +2,7 @@
 
 use crate::lab::{Lab, START, message, ms};
 use handfast_gossip::{Item, Sequence, swarm::Config};
-use rand::{RngExt, seq::SliceRandom};
+use rand::seq::SliceRandom;
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Where {
@@ -139,16 +139,26 @@ fn both_may_lack_very_much() {
 }
 
 #[test]
-fn who_has_nothing_gets_everything() {
+fn who_has_nothing_gets_everything_the_oldest_first() {
     let mut lab = Lab::new(2, &Config::default(), 1);
-    for i in 0..3000u32 {
-        let item = message(i % 7, Sequence::Proven((START.as_millis() << 10) + u64::from(i)), 200);
-        lab.publish(0, &item);
+    let numbers = (START.as_millis() - 3000..).map(|made| made << 10);
+    let mut items: Vec<Item> = (0..3000u32)
+        .zip(numbers)
+        .map(|(i, number)| message(i % 7, Sequence::Proven(number), 200))
+        .collect();
+    let names: Vec<_> = items.iter().map(|item| item.id).collect();
+    items.shuffle(&mut lab.rng);
+    for item in &items {
+        lab.publish(0, item);
     }
     lab.connect(0, 1);
     lab.run(ms(1000));
-    assert_eq!(lab.heard[1].len(), 3000);
+    let heard: Vec<_> = lab.heard[1].iter().map(|(_, delivery)| delivery.item.id).collect();
+    assert_eq!(heard.len(), 3000);
+    assert!(
+        heard == names,
+        "a conversation arrives in the order in which it was held"
+    );
     assert!(lab.heard[1].iter().all(|(_, delivery)| delivery.caught_up));
     assert!(lab.counts.overhead_bytes() < 1000, "{:?}", lab.counts);
-    let _ = lab.rng.random::<u8>();
 }

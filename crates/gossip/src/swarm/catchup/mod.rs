@@ -463,15 +463,18 @@ impl<P: PeerId> Catchup<P> {
     }
 
     /// Sends what `to` lacks, but not what is older than it wants, nor what the tree may be bringing just now, unless `all`.
+    ///
+    /// What was made first goes first, whoever made it: who comes late reads a question before its answer.
     fn give(&mut self, to: P, names: Vec<MessageId>, floor: u64, all: bool, cx: &mut Context<'_, P>) {
-        let wanted = names.into_iter().filter(|id| {
-            cx.history.kept(id).is_some_and(|kept| {
-                let made = kept.item.sequence.proven().map(|number| number >> 10);
-                (all || kept.settles <= cx.now) && made.is_none_or(|made| made >= floor)
-            })
+        let wanted = names.into_iter().filter_map(|id| {
+            let kept = cx.history.kept(&id)?;
+            let made = kept.item.sequence.proven().map(|number| number >> 10);
+            let wanted = (all || kept.settles <= cx.now) && made.is_none_or(|made| made >= floor);
+            wanted.then_some((kept.born, kept.item.sequence.number(), id))
         });
-        let wanted: Vec<MessageId> = wanted.collect();
-        self.serve(&to, wanted, cx.now);
+        let mut wanted: Vec<_> = wanted.collect();
+        wanted.sort_unstable();
+        self.serve(&to, wanted.into_iter().map(|(.., id)| id), cx.now);
     }
 
     pub(super) fn timeout(&mut self, congested: impl Fn(&P) -> bool, cx: &mut Context<'_, P>) {
