@@ -297,6 +297,7 @@ fn a_second_ctrl_c_ends_at_once() {
         .unwrap();
     let address = line.trim().strip_prefix("listening ").unwrap().to_owned();
     let mut node = Running {
+        watchdog: support::Watchdog::over(&child),
         child,
         addresses: vec![address],
         dir,

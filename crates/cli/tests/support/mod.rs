@@ -93,7 +93,8 @@ pub struct Running {
     /// What it printed behind `listening`.
     pub addresses: Vec<String>,
     pub dir: TempDir,
-    _watchdog: Watchdog,
+    /// Ends the node when its test has lasted too long.
+    pub watchdog: Watchdog,
 }
 
 impl Running {
@@ -116,7 +117,7 @@ impl Running {
     /// The node that this command starts.
     pub fn of(mut command: Command, dir: TempDir, addresses: usize) -> Self {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
-        let _watchdog = Watchdog::over(&child);
+        let watchdog = Watchdog::over(&child);
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let address = |_| {
             let line = lines.next().expect("a line for each address").unwrap();
@@ -127,7 +128,7 @@ impl Running {
             child,
             addresses,
             dir,
-            _watchdog,
+            watchdog,
         }
     }
 
