@@ -1,0 +1,208 @@
+//! What can go wrong, sorted by whose fault it is.
+
+use crate::{ErrorCode, Principal};
+use std::io;
+
+/// Every error of this crate.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    // What the peer did.
+    /// The peer does not speak the protocol, or somebody tampered with what it said.
+    #[error("the peer broke the protocol: {0}")]
+    Protocol(#[from] Fault),
+    /// The peer did not prove who it is.
+    #[error("the peer did not prove who it is: {0}")]
+    Attestation(#[from] AttestationFault),
+    /// The peer is proved, and it is somebody else.
+    #[error("{expected} was dialled and {found} answered; check the address")]
+    WrongPeer {
+        /// Who was demanded.
+        expected: Box<Principal>,
+        /// Who is there.
+        found: Box<Principal>,
+    },
+    /// The peer does not want us.
+    #[error("the peer refused: {code}{}", reason_after(.reason))]
+    Refused {
+        /// Why.
+        code: ErrorCode,
+        /// What it said of it, made harmless for terminals.
+        reason: String,
+    },
+    /// The peer is proved, and we do not want it.
+    #[error("{0} is not on the allowlist")]
+    NotAllowed(Box<Principal>),
+    /// The peer was silent for too long.
+    #[error("the peer took too long: waited {} s for {what}", .seconds)]
+    TimedOut {
+        /// What did not come.
+        what: &'static str,
+        /// For how long it was waited, seconds.
+        seconds: u64,
+    },
+    /// The peer closed the connection where more was to come.
+    #[error("the peer closed the connection instead of sending {0}")]
+    Truncated(&'static str),
+    /// The session has ended.
+    #[error("the session has ended: {0}")]
+    Closed(ErrorCode),
+
+    // What the caller asked for.
+    /// A text that is no principal or address.
+    #[error("`{text}` is no Stacks principal: {why}")]
+    Principal {
+        /// The text, shortened.
+        text: String,
+        /// What is wrong with it, and how a good one looks.
+        why: String,
+    },
+    /// A text that is no place to dial.
+    #[error("`{text}` is no place to dial: {why}; write HOST:PORT, [IPV6]:PORT or stacks:SP…")]
+    Locator {
+        /// The text, shortened.
+        text: String,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// A text that is no visibility.
+    #[error("`{0}` is no visibility: write public, private or stealth")]
+    Visibility(String),
+    /// Something that cannot be done as it was asked for.
+    #[error("{0}")]
+    Misuse(&'static str),
+    /// A wallet, mnemonic, password or wallet file is not right.
+    #[error("{0}")]
+    Wallet(#[from] WalletFault),
+    /// An invite that cannot be used.
+    #[error("the invite cannot be used: {0}")]
+    Invite(&'static str),
+
+    // What the machine did.
+    /// Reading or writing failed.
+    #[error("{what}: {error}")]
+    Io {
+        /// What was done.
+        what: String,
+        /// The cause.
+        #[source]
+        error: io::Error,
+    },
+    /// The operating system gives no randomness, or a cryptographic library cannot work.
+    #[error(transparent)]
+    Keys(#[from] handfast_keys::Error),
+}
+
+fn reason_after(reason: &str) -> String {
+    match reason {
+        "" => String::new(),
+        reason => format!(" ({reason})"),
+    }
+}
+
+/// How a peer can break the protocol. None of these can be mended on the same connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Fault {
+    /// The length in front of a frame has more than five bytes, or does not fit 32 bits.
+    #[error("a frame has no proper length")]
+    Length,
+    /// A frame is longer than what is taken here.
+    #[error("a frame of {len} bytes, where at most {max} are taken")]
+    TooLong {
+        /// What the peer announced.
+        len: u64,
+        /// What is taken.
+        max: usize,
+    },
+    /// A Noise message of the wrong length, or with a public key of low order.
+    #[error("the Noise handshake failed")]
+    Noise,
+    /// A frame that was not sealed with the session's key, or not in this place.
+    #[error("a frame was forged, repeated or lost")]
+    Forged,
+    /// Bytes that are not the CBOR of a message; in words, what is wrong.
+    #[error("a malformed message: {0}")]
+    Malformed(&'static str),
+    /// A message of a type that is not known, where one is awaited.
+    #[error("a message of unknown type {0}")]
+    UnknownType(u64),
+    /// A message that has no place here.
+    #[error("{0}")]
+    Unexpected(&'static str),
+    /// More than a peer may ask for.
+    #[error("too much at once: {0}")]
+    Flood(&'static str),
+}
+
+/// Why an attestation proves nothing.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum AttestationFault {
+    /// Not the CBOR of an attestation; in words, what is wrong.
+    #[error("the attestation is malformed: {0}")]
+    Malformed(&'static str),
+    /// It begins in the future.
+    #[error("the attestation begins {seconds} s in the future; check the clocks")]
+    Early {
+        /// By how much.
+        seconds: u64,
+    },
+    /// It is over.
+    #[error("the attestation has expired {seconds} s ago; check the clocks")]
+    Expired {
+        /// By how much.
+        seconds: u64,
+    },
+    /// The signature is not that of the principal it names, on this network.
+    #[error("the attestation is not signed by the principal that it names")]
+    Signature,
+    /// It is for another node than the one at the other end.
+    #[error("the attestation is for another node key")]
+    OtherNode,
+    /// It names another principal than the peer's other messages.
+    #[error("the attestation is for another principal than the one announced")]
+    OtherPrincipal,
+}
+
+/// What is wrong with a wallet.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum WalletFault {
+    /// Not a mnemonic; in words, what is wrong.
+    #[error("this is no mnemonic: {0}")]
+    Mnemonic(String),
+    /// The password does not open the file, or the file was tampered with: the two cannot be told apart.
+    #[error("wrong password, or a damaged wallet file")]
+    Password,
+    /// A password that is too short.
+    #[error("the password has {len} characters; at least {min} are wanted")]
+    ShortPassword {
+        /// How many it has.
+        len: usize,
+        /// How many are wanted.
+        min: usize,
+    },
+    /// Not a wallet file; in words, what is wrong.
+    #[error("this is no wallet file: {0}")]
+    File(String),
+    /// The seed in the file leads to another address than the file tells.
+    #[error("the wallet file tells the address {told}, and its seed leads to {found}: somebody changed the file")]
+    OtherAddress {
+        /// What the file tells.
+        told: String,
+        /// What the seed leads to.
+        found: String,
+    },
+    /// No wallet of this name.
+    #[error("there is no wallet `{name}`; {known}")]
+    Unknown {
+        /// What was asked for.
+        name: String,
+        /// Which there are, or how to create one.
+        known: String,
+    },
+    /// A wallet of this name stands already.
+    #[error("there is a wallet `{0}` already; choose another name")]
+    Exists(String),
+}

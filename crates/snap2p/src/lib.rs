@@ -1,0 +1,17 @@
+//! SNaP2P.
+#![allow(clippy::todo)]
+
+mod code;
+mod error;
+mod identity;
+pub mod limits;
+pub mod message;
+mod time;
+mod visibility;
+
+pub use code::ErrorCode;
+pub use error::{AttestationFault, Error, Fault, WalletFault};
+pub use identity::{Address, Network, NodeKeyAttestation, Principal, WalletKey};
+pub use message::{Message, StreamId};
+pub use time::{Now, UnixTime};
+pub use visibility::Visibility;
