@@ -5,8 +5,11 @@ use ring::digest::{SHA256, digest};
 use ripemd::{Digest, Ripemd160};
 use std::{fmt, str::FromStr};
 
+/// What c32 is written in.
+const ALPHABET: &[u8] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 /// The fewest letters behind `S` and the version: each of the 20 bytes of a hash and the 4 of a checksum has one at least.
-/// Invariant: `c32::decode_check` panics for texts of fewer than 4 bytes, so it only gets texts of this length and more.
+/// Invariant: `c32::decode_check` panics where fewer than 4 bytes come out, so it only gets texts of this length and more in
+/// letters of the alphabet; those that it takes for others could stand for no byte at all.
 const LETTERS_MIN: usize = 24;
 /// The most letters there: 24 bytes in letters of 5 bits.
 const LETTERS_MAX: usize = 39;
@@ -128,6 +131,9 @@ impl FromStr for Address {
         if rest.contains('.') {
             return Err(wrong("it names a contract; leave away what follows the dot"));
         }
+        if !rest.bytes().all(|letter| ALPHABET.contains(&letter)) {
+            return Err(wrong("addresses are written in capital letters without O, I, L and U"));
+        }
         if !(LETTERS_MIN + 1..=LETTERS_MAX + 1).contains(&rest.len()) {
             return Err(wrong("its length is not that of an address; most have 41 characters"));
         }
@@ -137,10 +143,10 @@ impl FromStr for Address {
             .try_into()
             .map_err(|_| wrong("its length is not that of an address"))?;
         let address = Self::new(version, hash)?;
-        if address.to_string() != text {
-            return Err(wrong("addresses are written in capital letters without O, I, L and U"));
+        match address.to_string() == text {
+            true => Ok(address),
+            false => Err(wrong("it is not written as short as it could be")),
         }
-        Ok(address)
     }
 }
 
