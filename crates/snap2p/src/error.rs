@@ -194,6 +194,17 @@ pub enum WalletFault {
         /// What the seed leads to.
         found: String,
     },
+    /// Not a name for a wallet.
+    #[error("this is no name for a wallet: {0}")]
+    Name(&'static str),
+    /// Several wallets of this name, as another program may have left them.
+    #[error("several wallets are called `{name}`; say which by its id: {ids}")]
+    Ambiguous {
+        /// What was asked for.
+        name: String,
+        /// The ids of those.
+        ids: String,
+    },
     /// No wallet of this name.
     #[error("there is no wallet `{name}`; {known}")]
     Unknown {
