@@ -3,9 +3,11 @@
 
 mod code;
 mod error;
+pub mod frame;
 mod identity;
 pub mod limits;
 pub mod message;
+pub mod noise;
 mod time;
 mod visibility;
 
