@@ -5,13 +5,16 @@ mod code;
 mod error;
 mod identity;
 pub mod limits;
+mod locator;
 pub mod message;
+pub mod px1;
 mod time;
 mod visibility;
 
 pub use code::ErrorCode;
 pub use error::{AttestationFault, Error, Fault, WalletFault};
 pub use identity::{Address, Network, NodeKeyAttestation, Principal, WalletKey};
+pub use locator::Locator;
 pub use message::{Message, StreamId};
 pub use time::{Now, UnixTime};
 pub use visibility::Visibility;
