@@ -1,11 +1,14 @@
 //! SNaP2P.
 #![allow(clippy::todo)]
 
+pub mod access;
 mod code;
 mod error;
 mod identity;
 pub mod limits;
 pub mod message;
+pub mod noise;
+pub mod session;
 mod time;
 mod visibility;
 
