@@ -1,6 +1,7 @@
 //! SNaP2P.
 #![allow(clippy::todo)]
 
+pub mod access;
 mod code;
 mod error;
 pub mod frame;
@@ -10,6 +11,7 @@ mod locator;
 pub mod message;
 pub mod noise;
 pub mod px1;
+pub mod session;
 mod time;
 mod visibility;
 #[cfg(feature = "wallet")]
