@@ -11,6 +11,10 @@ pub mod noise;
 mod time;
 mod visibility;
 
+#[cfg(feature = "_check")]
+#[doc(hidden)]
+pub mod check;
+
 pub use code::ErrorCode;
 pub use error::{AttestationFault, Error, Fault, WalletFault};
 pub use identity::{Address, Network, NodeKeyAttestation, Principal, WalletKey};
