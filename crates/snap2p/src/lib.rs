@@ -17,6 +17,10 @@ mod visibility;
 #[cfg(feature = "wallet")]
 pub mod wallet;
 
+#[cfg(feature = "_check")]
+#[doc(hidden)]
+pub mod check;
+
 pub use code::ErrorCode;
 pub use error::{AttestationFault, Error, Fault, WalletFault};
 pub use identity::{
