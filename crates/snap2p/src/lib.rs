@@ -10,10 +10,14 @@ pub mod message;
 pub mod px1;
 mod time;
 mod visibility;
+#[cfg(feature = "wallet")]
+pub mod wallet;
 
 pub use code::ErrorCode;
 pub use error::{AttestationFault, Error, Fault, WalletFault};
-pub use identity::{Address, Network, NodeKeyAttestation, Principal, WalletKey};
+pub use identity::{
+    Address, Network, NodeKeyAttestation, Principal, WalletKey, recover, recover_message, sign_message, verify_message,
+};
 pub use locator::Locator;
 pub use message::{Message, StreamId};
 pub use time::{Now, UnixTime};
