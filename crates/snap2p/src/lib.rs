@@ -4,6 +4,7 @@
 pub mod access;
 mod code;
 mod error;
+pub mod frame;
 mod identity;
 pub mod limits;
 pub mod message;
