@@ -1,12 +1,16 @@
 //! SNaP2P.
 #![allow(clippy::todo)]
 
+pub mod access;
 mod code;
 mod error;
+pub mod frame;
 mod identity;
 pub mod limits;
 mod locator;
 pub mod message;
+pub mod noise;
+pub mod session;
 pub mod px1;
 mod time;
 mod visibility;
