@@ -10,9 +10,11 @@ pub mod limits;
 mod locator;
 pub mod message;
 pub mod noise;
-pub mod session;
 pub mod px1;
+pub mod session;
 mod time;
+#[cfg(feature = "tokio")]
+pub mod tokio;
 mod visibility;
 #[cfg(feature = "wallet")]
 pub mod wallet;
@@ -25,4 +27,6 @@ pub use identity::{
 pub use locator::Locator;
 pub use message::{Message, StreamId};
 pub use time::{Now, UnixTime};
+#[cfg(feature = "tokio")]
+pub use self::tokio::Peer;
 pub use visibility::Visibility;

@@ -1,8 +1,8 @@
 //! Which wallet's account speaks.
 
-use crate::{Error, Network, Principal, WalletKey};
 #[cfg(feature = "wallet")]
 use crate::wallet::{Account, Wallet};
+use crate::{Error, Network, Principal, WalletKey};
 use std::fmt;
 
 /// A wallet's account: the key that signs, and who it makes you.
