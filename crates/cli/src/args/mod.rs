@@ -10,9 +10,9 @@ pub(crate) use gossip::{Chat, Gossip, GossipCommand, GossipNode, Owner, Place, S
 pub(crate) use node::{Completions, Config, Connect, Disconnect, Man, Manifest, Peers, Perms, Start, Status};
 pub(crate) use simulate::Simulate;
 pub(crate) use snap::{
-    At, Myself, PasswordFrom, Snap, SnapChat, SnapCommand, SnapDial, SnapListen, SnapReceive, SnapSend, SnapSignin,
-    SnapTarget, SnapWallet, WalletCommand, WalletCreate, WalletDelete, WalletExport, WalletList, WalletRestore,
-    WalletShow, Wallets, Whom,
+    At, Key, Myself, PasswordFrom, Snap, SnapChat, SnapCommand, SnapDial, SnapListen, SnapReceive, SnapSend,
+    SnapSignin, SnapTarget, SnapWallet, WalletCommand, WalletCreate, WalletDelete, WalletExport, WalletList,
+    WalletRestore, WalletShow, Wallets, Whom,
 };
 pub(crate) use talk::{Call, Pipe, Target};
 

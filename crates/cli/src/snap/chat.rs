@@ -58,7 +58,9 @@ pub(super) async fn run(options: SnapChat) -> Result<(), Failure> {
     let result = async {
         let met = match (&options.target, options.listen) {
             (Some(target), _) => {
-                let session = node.dial(target, &options.whom, &mut stop).await?;
+                let session = node
+                    .dial(target, &options.whom, options.token.as_ref(), &mut stop)
+                    .await?;
                 let stream = session.open_stream(LABEL).await.map_err(trouble)?;
                 Some((session, stream))
             }

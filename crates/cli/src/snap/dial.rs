@@ -21,7 +21,9 @@ const QUIET: Duration = Duration::from_secs(1);
 pub(super) async fn run(options: SnapDial) -> Result<(), Failure> {
     let mut stop = Stop::new()?;
     let node = node::start(&options.me, &options.whom.via, &mut stop).await?;
-    let session = node.dial(&options.target, &options.whom, &mut stop).await?;
+    let session = node
+        .dial(&options.target, &options.whom, options.invite.as_ref(), &mut stop)
+        .await?;
     let result = tokio::select! {
         result = ask(&session, &options) => result,
         () = stop.wait() => Err(Failure::connection(anyhow!("interrupted"))),

@@ -2,7 +2,7 @@
 
 use super::{trouble, wallet};
 use crate::{
-    args::{At, Myself, SnapTarget, Whom},
+    args::{At, Key, Myself, SnapTarget, Whom},
     exit::Failure,
     out,
     signals::Stop,
@@ -126,10 +126,29 @@ impl Node {
     }
 
     /// Dials, and demands whom the options name.
-    pub(super) async fn dial(&self, target: &SnapTarget, whom: &Whom, stop: &mut Stop) -> Result<Session, Failure> {
+    pub(super) async fn dial(
+        &self,
+        target: &SnapTarget,
+        whom: &Whom,
+        key: Option<&Key>,
+        stop: &mut Stop,
+    ) -> Result<Session, Failure> {
         let mut options = DialOptions::default();
         options.expect = whom.expect;
-        options.token = whom.invite.as_ref().map(|token| token.0.clone().into());
+        match key {
+            Some(Key::Token(token)) => options.token = Some(token.0.clone().into()),
+            Some(Key::Invite(invite)) => {
+                invite.verify(UnixTime::now()).map_err(trouble)?;
+                if options.expect.get_or_insert(invite.principal) != &invite.principal {
+                    return Err(Failure::usage(anyhow!(
+                        "--expect names another principal than the invite, which is from {}",
+                        invite.principal
+                    )));
+                }
+                options.token = invite.token.clone();
+            }
+            None => {}
+        }
         let session = tokio::select! {
             dialled = self.peer.dial_with(target.0.clone(), options) => dialled.map_err(trouble)?,
             () = stop.wait() => return Err(Failure::connection(anyhow!("interrupted"))),
