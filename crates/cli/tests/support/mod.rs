@@ -7,6 +7,8 @@
     reason = "each test takes what it needs"
 )]
 
+pub mod snap;
+
 use std::{
     io::{BufRead, BufReader, Write},
     path::Path,
