@@ -19,6 +19,8 @@ mod visibility;
 #[cfg(feature = "wallet")]
 pub mod wallet;
 
+#[cfg(feature = "tokio")]
+pub use self::tokio::Peer;
 pub use code::ErrorCode;
 pub use error::{AttestationFault, Error, Fault, WalletFault};
 pub use identity::{
@@ -27,6 +29,4 @@ pub use identity::{
 pub use locator::Locator;
 pub use message::{Message, StreamId};
 pub use time::{Now, UnixTime};
-#[cfg(feature = "tokio")]
-pub use self::tokio::Peer;
 pub use visibility::Visibility;
