@@ -33,6 +33,9 @@ const TURNS: usize = 16;
 /// send an RST, which destroys what is still on its way to the peer.
 const DISCARD: usize = 2048;
 
+/// Held for as long as the socket is open.
+pub(super) type Seat = Box<dyn Send>;
+
 /// What becomes of streams with labels that are claimed.
 pub(super) type OnClaimed = Arc<dyn Fn(super::Session, Stream) + Send + Sync>;
 
@@ -48,6 +51,8 @@ pub(super) struct Driver<R> {
     sleep: Pin<Box<Sleep>>,
     close_timeout: Duration,
     stage: Stage,
+    /// What the session takes a place in, until its socket is closed.
+    _seat: Option<Seat>,
     span: tracing::Span,
 }
 
@@ -78,6 +83,7 @@ impl<R: AsyncRead + Send + Unpin> Driver<R> {
         on_claimed: Option<OnClaimed>,
         reader: R,
         input: BytesMut,
+        seat: Option<Seat>,
         config: &Config,
     ) -> Self {
         let span = tracing::debug_span!("snap2p", peer = %link.info.principal, remote = ?link.ends.remote);
@@ -91,6 +97,7 @@ impl<R: AsyncRead + Send + Unpin> Driver<R> {
             sleep: Box::pin(sleep_until(Instant::now())),
             close_timeout: config.close_timeout,
             stage: Stage::Open,
+            _seat: seat,
             span,
         }
     }

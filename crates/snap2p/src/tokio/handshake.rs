@@ -43,6 +43,7 @@ where
         reader,
         writer,
         ends: Ends::default(),
+        seat: None,
     };
     let session = dial_halves(halves, local, dial, None, &config).await?;
     Ok(session.with_incoming())
@@ -75,6 +76,7 @@ where
         reader,
         writer,
         ends: Ends::default(),
+        seat: None,
     };
     let session = answer_halves(halves, local, answer, judge, None, &config).await?;
     Ok(session.with_incoming())

@@ -16,11 +16,14 @@ use std::{
 };
 use tokio::io::AsyncWrite;
 
-/// The present, by the clock that tokio's timers go by.
+/// The present, by the clock that tokio's timers go by. Where that is ahead of the machine's, which only happens where tests
+/// let time pass, the one on the wall is as far ahead.
 pub(super) fn now() -> Now {
+    let instant = tokio::time::Instant::now().into_std();
+    let ahead = instant.saturating_duration_since(Instant::now());
     Now {
-        instant: tokio::time::Instant::now().into_std(),
-        unix: UnixTime::now(),
+        instant,
+        unix: UnixTime::now().plus(ahead),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::{
     Config, Stream,
-    driver::{Driver, OnClaimed},
+    driver::{Driver, OnClaimed, Seat},
     link::{Ends, Link},
 };
 use crate::{
@@ -53,6 +53,8 @@ pub(super) struct Halves<R, W> {
     pub(super) reader: R,
     pub(super) writer: W,
     pub(super) ends: Ends,
+    /// What the session takes a place in.
+    pub(super) seat: Option<Seat>,
 }
 
 impl Session {
@@ -68,7 +70,12 @@ impl Session {
         R: AsyncRead + Send + Unpin + 'static,
         W: AsyncWrite + Send + Unpin + 'static,
     {
-        let Halves { reader, writer, ends } = halves;
+        let Halves {
+            reader,
+            writer,
+            ends,
+            seat,
+        } = halves;
         let labels = claims.as_ref().map_or(&[][..], |claims| claims.labels);
         let link = Link::new(machine, Box::new(writer), ends, config.output_buffer, labels);
         let owner = Arc::new(Owner {
@@ -76,7 +83,7 @@ impl Session {
         });
         let session = Self { owner };
         let on_claimed = claims.map(|claims| claims.on_claimed);
-        let driver = Driver::new(link, Arc::downgrade(&session.owner), on_claimed, reader, input, config);
+        let driver = Driver::new(link, Arc::downgrade(&session.owner), on_claimed, reader, input, seat, config);
         tokio::spawn(driver);
         session
     }
@@ -220,6 +227,10 @@ pub(super) struct WeakSession(Weak<Owner>);
 impl WeakSession {
     pub(super) fn upgrade(&self) -> Option<Session> {
         self.0.upgrade().map(Session::of)
+    }
+
+    pub(super) fn is_alive(&self) -> bool {
+        self.0.strong_count() > 0
     }
 }
 
