@@ -10,8 +10,9 @@ pub mod limits;
 mod locator;
 pub mod message;
 pub mod noise;
-pub mod session;
+
 pub mod px1;
+pub mod session;
 mod time;
 mod visibility;
 #[cfg(feature = "wallet")]
