@@ -5,7 +5,7 @@ use super::{
     link::{Link, now},
     session::Owner,
 };
-use crate::{Error, ErrorCode, limits, session::Session as Machine};
+use crate::{Error, ErrorCode, limits};
 use bytes::{BufMut, BytesMut};
 use std::{
     fmt,

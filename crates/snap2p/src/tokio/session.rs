@@ -83,7 +83,15 @@ impl Session {
         });
         let session = Self { owner };
         let on_claimed = claims.map(|claims| claims.on_claimed);
-        let driver = Driver::new(link, Arc::downgrade(&session.owner), on_claimed, reader, input, seat, config);
+        let driver = Driver::new(
+            link,
+            Arc::downgrade(&session.owner),
+            on_claimed,
+            reader,
+            input,
+            seat,
+            config,
+        );
         tokio::spawn(driver);
         session
     }

@@ -101,7 +101,10 @@ mod tests {
         let half = limits::ATTESTATION_VALIDITY / 2;
         let at = |now: UnixTime| {
             let local = attesting.local(now).unwrap();
-            NodeKeyAttestation::decode(&local.attestation).unwrap().verify(now).unwrap();
+            NodeKeyAttestation::decode(&local.attestation)
+                .unwrap()
+                .verify(now)
+                .unwrap();
             issued_at(&local)
         };
         assert_eq!(at(start), start);

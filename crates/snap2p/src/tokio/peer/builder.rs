@@ -1,7 +1,11 @@
 //! What a peer is made of.
 
 use super::{
-    Identity, Inner, Peer, attesting::Attesting, failures::Failures, listener::Door, roster::Roster,
+    Identity, Inner, Peer,
+    attesting::Attesting,
+    failures::Failures,
+    listener::Door,
+    roster::Roster,
     services::{self, Services},
 };
 use crate::{

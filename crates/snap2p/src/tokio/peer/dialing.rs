@@ -8,12 +8,7 @@ use crate::{
     tokio::{Session, handshake::dial_halves, link::now},
 };
 use bytes::Bytes;
-use std::{
-    io,
-    net::SocketAddr,
-    sync::Arc,
-    time::Duration,
-};
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{
     net::{TcpStream, lookup_host},
     task::JoinSet,
@@ -142,7 +137,10 @@ impl Wanted {
 /// The first address of a host that answers.
 async fn connect(place: &Locator) -> io::Result<TcpStream> {
     let mut last = io::Error::new(io::ErrorKind::NotFound, "the host has no address");
-    let addresses: Vec<SocketAddr> = lookup_host((place.host(), place.port())).await?.take(ADDRESSES_MAX).collect();
+    let addresses: Vec<SocketAddr> = lookup_host((place.host(), place.port()))
+        .await?
+        .take(ADDRESSES_MAX)
+        .collect();
     for address in addresses {
         match timeout(CONNECT_TIMEOUT, TcpStream::connect(address)).await {
             Ok(Ok(tcp)) => return Ok(tcp),
@@ -200,7 +198,13 @@ impl Search {
                     Stage::Connected
                 }
                 Stage::Connected => {
-                    for session in peer.roster.all().into_iter().filter(services::may_be_asked).take(ASKED_MAX) {
+                    for session in peer
+                        .roster
+                        .all()
+                        .into_iter()
+                        .filter(services::may_be_asked)
+                        .take(ASKED_MAX)
+                    {
                         let (peer, principal) = (Arc::clone(peer), self.principal);
                         self.answers.spawn(async move { peer.ask(&session, principal).await });
                     }

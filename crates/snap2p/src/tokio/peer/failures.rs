@@ -50,7 +50,8 @@ impl Failures {
     pub(super) fn report(&self, mut failed: Failed) {
         failed.unreported = self.unreported.swap(0, Ordering::Relaxed);
         if let Err(error) = self.sender.try_send(failed) {
-            self.unreported.fetch_add(error.into_inner().unreported + 1, Ordering::Relaxed);
+            self.unreported
+                .fetch_add(error.into_inner().unreported + 1, Ordering::Relaxed);
         }
     }
 

@@ -108,16 +108,22 @@ impl Inner {
             limiter.admit(from.ip(), now().instant)
         };
         if !admitted {
-            return self.failed(from, Error::Refused {
-                code: ErrorCode::RateLimited,
-                reason: "too many connections from there in a minute".into(),
-            });
+            return self.failed(
+                from,
+                Error::Refused {
+                    code: ErrorCode::RateLimited,
+                    reason: "too many connections from there in a minute".into(),
+                },
+            );
         }
         let Some(place) = self.door.half_open.enter(from.ip()) else {
-            return self.failed(from, Error::Refused {
-                code: ErrorCode::ResourceExhausted,
-                reason: "too many handshakes at once".into(),
-            });
+            return self.failed(
+                from,
+                Error::Refused {
+                    code: ErrorCode::ResourceExhausted,
+                    reason: "too many handshakes at once".into(),
+                },
+            );
         };
         let mut closed = self.closed.subscribe();
         let handshake = async move {

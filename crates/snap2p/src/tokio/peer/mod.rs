@@ -332,6 +332,8 @@ impl Stream for Sessions {
 
 impl fmt::Debug for Sessions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Sessions").field("peer", &self.peer).finish_non_exhaustive()
+        f.debug_struct("Sessions")
+            .field("peer", &self.peer)
+            .finish_non_exhaustive()
     }
 }
