@@ -2,13 +2,14 @@
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
-#[path = "support/snap.rs"]
-mod running;
 mod support;
 
-use running::{ADDRESS, PASSWORD, WORDS, complains, snap};
 use std::{os::unix::fs::PermissionsExt, path::Path};
-use support::{printed, text};
+use support::{
+    printed,
+    snap::{ADDRESS, PASSWORD, WORDS, complains, snap},
+    text,
+};
 
 fn create(dir: &Path, name: &str, more: &[&str]) -> String {
     let args = [&["wallet", "create", name, "--password-fd", "0"], more].concat();
