@@ -1,7 +1,28 @@
 //! The messages: CBOR maps with short text keys.
 
+mod decode;
+mod encode;
+
+pub use encode::{put_stream_data, put_stream_data_head, put_stream_data_tail, stream_data_len};
+
 use crate::{ErrorCode, UnixTime, Visibility};
 use bytes::Bytes;
+
+/// The types of messages: `t`.
+mod kind {
+    pub(super) const HELLO: u64 = 0x01;
+    pub(super) const AUTH: u64 = 0x02;
+    pub(super) const AUTH_OK: u64 = 0x03;
+    pub(super) const AUTH_FAIL: u64 = 0x04;
+    pub(super) const OPEN_STREAM: u64 = 0x10;
+    pub(super) const CLOSE_STREAM: u64 = 0x11;
+    pub(super) const STREAM_DATA: u64 = 0x12;
+    pub(super) const PING: u64 = 0x20;
+    pub(super) const PONG: u64 = 0x21;
+    pub(super) const KNOCK: u64 = 0x30;
+    pub(super) const KNOCK_RESPONSE: u64 = 0x31;
+    pub(super) const ERROR: u64 = 0xff;
+}
 
 /// The number of a stream: even if the initiator of the session opened it, odd if the responder did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

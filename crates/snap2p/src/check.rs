@@ -1,0 +1,13 @@
+//! Laws that hold for every input: functions of bytes that assert them. The fuzz targets and the property tests call them.
+//! Not part of the public interface.
+#![allow(
+    missing_docs,
+    clippy::panic,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing
+)]
+
+mod wire;
+
+pub use wire::{frame, message, noise, varint};
