@@ -13,6 +13,8 @@ pub mod noise;
 pub mod px1;
 pub mod session;
 mod time;
+#[cfg(feature = "tokio")]
+pub mod tokio;
 mod visibility;
 #[cfg(feature = "wallet")]
 pub mod wallet;
@@ -29,4 +31,6 @@ pub use identity::{
 pub use locator::Locator;
 pub use message::{Message, StreamId};
 pub use time::{Now, UnixTime};
+#[cfg(feature = "tokio")]
+pub use self::tokio::Peer;
 pub use visibility::Visibility;
