@@ -47,6 +47,9 @@ pub enum Error {
     /// The session has ended.
     #[error("the session has ended: {0}")]
     Closed(ErrorCode),
+    /// A stream has ended, or cannot be opened; the session goes on.
+    #[error("the stream takes no more: {0}")]
+    Stream(ErrorCode),
 
     // What the caller asked for.
     /// A text that is no principal or address.
@@ -65,6 +68,9 @@ pub enum Error {
         /// What is wrong with it.
         why: &'static str,
     },
+    /// Nobody who was asked knows where a principal is.
+    #[error("nobody knows where {0} is; dial it once by HOST:PORT, or name peers that know it")]
+    NotFound(Box<Principal>),
     /// A text that is no visibility.
     #[error("`{0}` is no visibility: write public, private or stealth")]
     Visibility(String),
@@ -91,6 +97,12 @@ pub enum Error {
     /// The operating system gives no randomness, or a cryptographic library cannot work.
     #[error(transparent)]
     Keys(#[from] handfast_keys::Error),
+}
+
+impl From<std::convert::Infallible> for Error {
+    fn from(never: std::convert::Infallible) -> Self {
+        match never {}
+    }
 }
 
 fn reason_after(reason: &str) -> String {
@@ -130,6 +142,12 @@ pub enum Fault {
     /// A message that has no place here.
     #[error("{0}")]
     Unexpected(&'static str),
+    /// The peer's clock and ours are too far apart for attestations to mean anything.
+    #[error("the peer's clock is {seconds} s away from ours, more than the 300 s that are taken: set the clocks")]
+    Clock {
+        /// By how much.
+        seconds: u64,
+    },
     /// More than a peer may ask for.
     #[error("too much at once: {0}")]
     Flood(&'static str),
@@ -160,6 +178,9 @@ pub enum AttestationFault {
     /// It is for another node than the one at the other end.
     #[error("the attestation is for another node key")]
     OtherNode,
+    /// It is of the other of the two networks: mainnet and testnet never authenticate each other.
+    #[error("the attestation is of another network: one of us is on mainnet, the other on testnet")]
+    OtherNetwork,
     /// It names another principal than the peer's other messages.
     #[error("the attestation is for another principal than the one announced")]
     OtherPrincipal,
@@ -193,6 +214,17 @@ pub enum WalletFault {
         told: String,
         /// What the seed leads to.
         found: String,
+    },
+    /// Not a name for a wallet.
+    #[error("this is no name for a wallet: {0}")]
+    Name(&'static str),
+    /// Several wallets of this name, as another program may have left them.
+    #[error("several wallets are called `{name}`; say which by its id: {ids}")]
+    Ambiguous {
+        /// What was asked for.
+        name: String,
+        /// The ids of those.
+        ids: String,
     },
     /// No wallet of this name.
     #[error("there is no wallet `{name}`; {known}")]

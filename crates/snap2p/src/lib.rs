@@ -1,15 +1,23 @@
 //! SNaP2P.
 #![allow(clippy::todo)]
 
+pub mod access;
 mod code;
 mod error;
 pub mod frame;
 mod identity;
 pub mod limits;
+mod locator;
 pub mod message;
 pub mod noise;
+pub mod px1;
+pub mod session;
 mod time;
+#[cfg(feature = "tokio")]
+pub mod tokio;
 mod visibility;
+#[cfg(feature = "wallet")]
+pub mod wallet;
 
 #[cfg(feature = "_check")]
 #[doc(hidden)]
@@ -17,7 +25,12 @@ pub mod check;
 
 pub use code::ErrorCode;
 pub use error::{AttestationFault, Error, Fault, WalletFault};
-pub use identity::{Address, Network, NodeKeyAttestation, Principal, WalletKey};
+pub use identity::{
+    Address, Network, NodeKeyAttestation, Principal, WalletKey, recover, recover_message, sign_message, verify_message,
+};
+pub use locator::Locator;
 pub use message::{Message, StreamId};
 pub use time::{Now, UnixTime};
+#[cfg(feature = "tokio")]
+pub use self::tokio::Peer;
 pub use visibility::Visibility;

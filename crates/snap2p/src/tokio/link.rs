@@ -1,0 +1,1 @@
+//! What the task and the handles of one session share.
