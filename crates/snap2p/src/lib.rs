@@ -6,6 +6,7 @@
 #![allow(clippy::todo)]
 
 pub mod access;
+pub mod alias;
 mod code;
 mod error;
 pub mod frame;
