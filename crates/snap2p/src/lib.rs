@@ -15,6 +15,7 @@ pub mod limits;
 mod locator;
 pub mod message;
 pub mod noise;
+
 pub mod px1;
 pub mod session;
 mod time;
