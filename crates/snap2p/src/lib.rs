@@ -29,6 +29,8 @@ pub mod wallet;
 #[doc(hidden)]
 pub mod check;
 
+#[cfg(feature = "tokio")]
+pub use self::tokio::Peer;
 pub use code::ErrorCode;
 pub use error::{AttestationFault, Error, Fault, WalletFault};
 pub use identity::{
@@ -37,6 +39,4 @@ pub use identity::{
 pub use locator::Locator;
 pub use message::{Message, StreamId};
 pub use time::{Now, UnixTime};
-#[cfg(feature = "tokio")]
-pub use self::tokio::Peer;
 pub use visibility::Visibility;
