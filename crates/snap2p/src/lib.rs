@@ -3,7 +3,6 @@
     not(all(feature = "tokio", feature = "wallet")),
     doc = "SNaP2P with some features switched off; see the crate page."
 )]
-#![allow(clippy::todo)]
 
 pub mod access;
 pub mod alias;
@@ -15,7 +14,6 @@ pub mod limits;
 mod locator;
 pub mod message;
 pub mod noise;
-
 pub mod px1;
 pub mod session;
 mod time;
