@@ -1,5 +1,8 @@
-//! SNaP2P.
-#![allow(clippy::todo)]
+#![cfg_attr(all(feature = "tokio", feature = "wallet"), doc = include_str!("../README.md"))]
+#![cfg_attr(
+    not(all(feature = "tokio", feature = "wallet")),
+    doc = "SNaP2P with some features switched off; see the crate page."
+)]
 
 pub mod access;
 pub mod alias;
