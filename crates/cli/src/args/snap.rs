@@ -192,11 +192,7 @@ pub(crate) struct SnapDial {
 )]
 pub(crate) struct SnapChat {
     /// Whom to dial
-    #[arg(
-        value_name = "HOST:PORT|PRINCIPAL|INVITE",
-        required_unless_present = "listen",
-        conflicts_with = "listen"
-    )]
+    #[arg(value_name = "HOST:PORT|PRINCIPAL|INVITE", conflicts_with = "listen")]
     pub(crate) target: Option<SnapTarget>,
 
     /// Wait on this port for somebody who dials; 0 takes a free one
