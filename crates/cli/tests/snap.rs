@@ -168,10 +168,15 @@ fn an_invite_of_a_node_that_hides_nothing_tells_the_way_and_who_is_there() {
 fn a_principal_is_found_through_a_public_node_that_knows() {
     let dir = nobody();
     let (_hub, hub, _) = Going::listening(dir.path(), &["listen", "0", "--visibility", "public"], "");
-    let output = snap(dir.path(), &["dial", STRANGER, "--via", &hub], "");
-    assert_eq!(output.status.code(), Some(3), "{}", text(&output.stderr));
     let output = snap(dir.path(), &["dial", STRANGER], "");
-    assert_eq!(output.status.code(), Some(3), "{}", text(&output.stderr));
+    complains(&output, 3, &[STRANGER]);
+    let there = ["listen", "0", "--echo", "--visibility", "public", "--announce", &hub];
+    let (_there, _, who) = Going::listening(dir.path(), &there, "");
+    // When the hub has heard of it nobody here can see.
+    let found = (0..100)
+        .map(|_| snap(dir.path(), &["dial", &who, "--via", &hub, "--message", "found"], ""))
+        .find(|output| output.status.success());
+    assert_eq!(text(&found.expect("it is found").stdout), "found\n");
 }
 
 #[test]
@@ -263,6 +268,7 @@ fn mistakes_on_the_command_line_are_usage_errors_with_a_remedy() {
             &["listen", "0", "--host", "0.0.0.0", "--invite"],
             &["--reached-at HOST:PORT"],
         ),
+        (&["listen", "0", "--announce", "127.0.0.1:1"], &["--visibility public"]),
         (&["listen", "0", "--account", "1"], &["--wallet"]),
         (&["chat"], &["--listen"]),
         (&["chat", "127.0.0.1:1", "--listen", "0"], &["--listen"]),

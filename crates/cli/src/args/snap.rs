@@ -93,9 +93,13 @@ pub(crate) struct At {
     #[arg(long)]
     pub(crate) invite: bool,
 
-    /// Where others reach us, for the invite [default: where we listen]. May be given several times
-    #[arg(long, value_name = "HOST:PORT", requires = "invite")]
+    /// Where others reach us, to be told to them [default: where we listen]. May be given several times
+    #[arg(long, value_name = "HOST:PORT")]
     pub(crate) reached_at: Vec<Locator>,
+
+    /// Tell this public node where we are, so that others find us through it; only a public node does. May be given several times
+    #[arg(long, value_name = "HOST:PORT")]
+    pub(crate) announce: Vec<Locator>,
 
     /// For how many hours the invite is good
     #[arg(long, value_name = "HOURS", default_value = "24", requires = "invite", value_parser = clap::value_parser!(u32).range(1..=8760))]
@@ -106,7 +110,7 @@ pub(crate) struct At {
     pub(crate) uses: Option<u32>,
 }
 
-/// Whom to dial, and who has to be there.
+/// Who has to be there, and who knows where that is.
 #[derive(Debug, Args)]
 pub(crate) struct Whom {
     /// Break off unless this principal answers. Whoever dials a principal or an invite demands that anyhow

@@ -54,7 +54,7 @@ enum Ended {
 
 pub(super) async fn run(options: SnapChat) -> Result<(), Failure> {
     let mut stop = Stop::new()?;
-    let node = node::start(&options.me, &options.whom.via, &mut stop).await?;
+    let node = node::start(&options.me, &options.whom.via, &options.at.reached_at, &mut stop).await?;
     let result = async {
         let met = match (&options.target, options.listen) {
             (Some(target), _) => {

@@ -20,7 +20,7 @@ const QUIET: Duration = Duration::from_secs(1);
 
 pub(super) async fn run(options: SnapDial) -> Result<(), Failure> {
     let mut stop = Stop::new()?;
-    let node = node::start(&options.me, &options.whom.via, &mut stop).await?;
+    let node = node::start(&options.me, &options.whom.via, &[], &mut stop).await?;
     let session = node
         .dial(&options.target, &options.whom, options.invite.as_ref(), &mut stop)
         .await?;

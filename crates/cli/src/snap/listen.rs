@@ -19,7 +19,7 @@ const PATIENCE: Duration = Duration::from_millis(300);
 
 pub(super) async fn run(options: SnapListen) -> Result<(), Failure> {
     let mut stop = Stop::new()?;
-    let node = node::start(&options.me, &[], &mut stop).await?;
+    let node = node::start(&options.me, &[], &options.at.reached_at, &mut stop).await?;
     node.listen(&options.at, &options.me, options.port).await?;
     loop {
         tokio::select! {

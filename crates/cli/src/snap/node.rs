@@ -4,7 +4,7 @@ use super::{trouble, wallet};
 use crate::{
     args::{At, Key, Myself, SnapTarget, Whom},
     exit::Failure,
-    out,
+    out::{self, Clean},
     signals::Stop,
 };
 use anyhow::anyhow;
@@ -27,15 +27,22 @@ pub(super) struct Node {
     account: Account,
 }
 
-/// Starts the node that these options describe. `via` are nodes to ask where somebody is.
-pub(super) async fn start(me: &Myself, via: &[Locator], stop: &mut Stop) -> Result<Node, Failure> {
+/// Starts the node that these options describe. `via` are nodes to ask where somebody is, `reached_at` what to tell
+/// others of where we are.
+pub(super) async fn start(
+    me: &Myself,
+    via: &[Locator],
+    reached_at: &[Locator],
+    stop: &mut Stop,
+) -> Result<Node, Failure> {
     let account = account(me, stop).await?;
     if let Some(note) = wallet::note(&account.principal()) {
         eprintln!("handfast: {note}");
     }
     let mut builder = Peer::builder(&account)
         .visibility(me.visibility)
-        .known(via.iter().cloned());
+        .known(via.iter().cloned())
+        .advertise(reached_at.iter().cloned());
     if !me.allow.is_empty() {
         builder = builder.allow(me.allow.iter().copied());
     }
@@ -77,6 +84,11 @@ impl Node {
                 "only a stealth node counts how often an invite is used; add --visibility stealth"
             )));
         }
+        if !at.announce.is_empty() && me.visibility != Visibility::Public {
+            return Err(Failure::usage(anyhow!(
+                "only a public node tells others where it is; add --visibility public, or leave out --announce"
+            )));
+        }
         let bound = self.bind(&at.host, port).await?;
         if at.invite {
             let places = match at.reached_at.as_slice() {
@@ -92,7 +104,11 @@ impl Node {
             let invite = self.invite(stealth, &places, at).map_err(trouble)?;
             out::line(format_args!("invite {invite}")).map_err(Failure::local)?;
         }
-        out::line(format_args!("listening {bound} {}", self.peer.principal())).map_err(Failure::local)
+        out::line(format_args!("listening {bound} {}", self.peer.principal())).map_err(Failure::local)?;
+        for place in at.announce.iter().cloned() {
+            tokio::spawn(announce(self.peer.clone(), place));
+        }
+        Ok(())
     }
 
     fn invite(&self, stealth: bool, places: &[Locator], at: &At) -> Result<Invite, Error> {
@@ -120,7 +136,9 @@ impl Node {
         let host = host.trim_start_matches('[').trim_end_matches(']');
         match self.peer.listen((host, port)).await {
             Ok(bound) => Ok(bound),
-            Err(error @ Error::Io { .. }) => Err(Failure::local(anyhow!(super::explain(&error)))),
+            Err(Error::Io { error, .. }) => Err(Failure::local(
+                anyhow::Error::new(error).context(format!("cannot listen on {host}, port {port}")),
+            )),
             Err(error) => Err(trouble(error)),
         }
     }
@@ -163,6 +181,21 @@ impl Node {
     pub(super) async fn close(self) {
         // Whoever does not take a goodbye sees a cut connection.
         let _ = tokio::time::timeout(FAREWELL, self.peer.close()).await;
+    }
+}
+
+/// Tells a node where we are, which the peer does by itself once the two are connected.
+async fn announce(peer: Peer, to: Locator) {
+    match peer.dial(to.clone()).await {
+        Ok(session) => {
+            tracing::info!(%to, who = %session.principal(), "announced");
+            // What it knows of us lasts longer than the session, but this way it asks us for others, too.
+            session.closed().await;
+        }
+        Err(error) => eprintln!(
+            "handfast: cannot tell {to} where we are: {}",
+            Clean(super::explain(&error))
+        ),
     }
 }
 

@@ -53,7 +53,7 @@ pub(in crate::snap) async fn run(options: SnapReceive) -> Result<(), Failure> {
         )));
     }
     let mut stop = Stop::new()?;
-    let node = node::start(&options.me, &[], &mut stop).await?;
+    let node = node::start(&options.me, &[], &options.at.reached_at, &mut stop).await?;
     node.listen(&options.at, &options.me, options.port).await?;
     let once = options.once;
     let (arrived, mut arrivals) = mpsc::channel(1);

@@ -28,7 +28,7 @@ pub(in crate::snap) async fn run(options: SnapSend) -> Result<(), Failure> {
     };
     bar.finish_and_clear();
 
-    let node = node::start(&options.me, &options.whom.via, &mut stop).await?;
+    let node = node::start(&options.me, &options.whom.via, &[], &mut stop).await?;
     let session = node
         .dial(&options.target, &options.whom, options.invite.as_ref(), &mut stop)
         .await?;
