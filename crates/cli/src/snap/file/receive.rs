@@ -21,7 +21,7 @@ use handfast_snap2p::{
 };
 use std::{path::PathBuf, sync::Arc, time::Duration};
 use tokio::{
-    sync::{Mutex, mpsc},
+    sync::{Mutex, Notify, mpsc},
     time::timeout,
 };
 
@@ -36,6 +36,8 @@ struct Desk {
     /// Whoever asks in the terminal asks alone.
     terminal: Mutex<()>,
     arrived: mpsc::Sender<()>,
+    /// Somebody who was asked pressed Ctrl-C, which no signal tells while a question is open.
+    interrupted: Notify,
 }
 
 pub(in crate::snap) async fn run(options: SnapReceive) -> Result<(), Failure> {
@@ -61,6 +63,7 @@ pub(in crate::snap) async fn run(options: SnapReceive) -> Result<(), Failure> {
         options,
         terminal: Mutex::new(()),
         arrived,
+        interrupted: Notify::new(),
     });
     loop {
         tokio::select! {
@@ -76,6 +79,7 @@ pub(in crate::snap) async fn run(options: SnapReceive) -> Result<(), Failure> {
             Some(failed) = node.peer.failed() => {
                 eprintln!("handfast: turned away {}: {}", failed.from, Clean(failed.error));
             }
+            () = desk.interrupted.notified() => break,
             () = stop.wait() => break,
         }
     }
@@ -153,10 +157,14 @@ impl Desk {
             Clean(harmless(&offer.name)),
             figures::bytes(offer.size)
         );
-        Ok(match password::confirm(&question, &mut Stop::new()?).await? {
-            true => Ok(()),
-            false => Err("it is not wanted".into()),
-        })
+        match password::confirm(&question, &mut Stop::new()?).await {
+            Ok(true) => Ok(Ok(())),
+            Ok(false) => Ok(Err("it is not wanted".into())),
+            Err(failure) => {
+                self.interrupted.notify_one();
+                Err(failure)
+            }
+        }
     }
 
     async fn take(&self, offered: Offered<Stream>, who: Principal) -> Result<Option<PathBuf>, Failure> {

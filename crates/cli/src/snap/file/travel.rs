@@ -42,8 +42,9 @@ pub(super) async fn give(
         Sending::Refused(why) => return Err(Failure::remote(anyhow!("the other side does not take it: {why}"))),
         other => return Err(unexpected(&other)),
     };
-    bar.reset();
+    // What was there already says nothing of how fast the rest travels.
     bar.set_position(from);
+    bar.reset_eta();
     file.seek(SeekFrom::Start(from)).await.map_err(Failure::local)?;
     let rest = async {
         let mut chunk = vec![0; CHUNK];
@@ -173,6 +174,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Offered<S> {
         let (file, hash, from, ending) = partial.open();
         let mut file = File::from_std(file);
         bar.set_position(from);
+        bar.reset_eta();
         let answer = self.receiver.take(from, hash);
         self.stream.write_all(&answer).await.map_err(broken)?;
         self.stream.flush().await.map_err(broken)?;

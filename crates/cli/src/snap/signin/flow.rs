@@ -231,6 +231,7 @@ impl Flow {
             }
         } else if let Some(input) = self.input() {
             input.key(key);
+            self.trouble = None;
         }
         Reaction::Stay
     }

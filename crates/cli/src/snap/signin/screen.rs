@@ -123,8 +123,8 @@ fn page(flow: &Flow) -> Page<'_> {
             let mut before = words(mnemonic);
             before.extend([
                 Line::default(),
-                "Write them down, on paper. They are the identity: whoever has them is you,".into(),
-                "and nobody can give them back to you. They are shown only now.".into(),
+                "Write them down on paper: whoever has them is you, and nobody can give".into(),
+                "them back to you. They are shown only now.".into(),
             ]);
             let entries = vec!["I have written them down".into(), "Cancel".into()];
             list("Your 24 words", before, entries, *at)
