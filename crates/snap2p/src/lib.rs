@@ -6,6 +6,7 @@
 
 pub mod access;
 pub mod alias;
+mod cbor;
 mod code;
 mod error;
 pub mod frame;
