@@ -3,6 +3,8 @@
 
 pub mod access;
 pub mod alias;
+#[cfg(any(feature = "tokio", feature = "http"))]
+pub mod chain;
 mod code;
 mod error;
 pub mod frame;
@@ -23,7 +25,7 @@ pub mod wallet;
 pub mod check;
 
 pub use code::ErrorCode;
-pub use error::{AttestationFault, Error, Fault, WalletFault};
+pub use error::{AttestationFault, ChainFault, Error, Fault, WalletFault};
 pub use identity::{
     Address, Network, NodeKeyAttestation, Principal, WalletKey, recover, recover_message, sign_message, verify_message,
 };
