@@ -68,6 +68,9 @@ pub enum Error {
         /// What is wrong with it.
         why: &'static str,
     },
+    /// Nobody who was asked knows where a principal is.
+    #[error("nobody knows where {0} is; dial it once by HOST:PORT, or name peers that know it")]
+    NotFound(Box<Principal>),
     /// A text that is no visibility.
     #[error("`{0}` is no visibility: write public, private or stealth")]
     Visibility(String),
@@ -101,6 +104,12 @@ pub enum Error {
     /// The operating system gives no randomness, or a cryptographic library cannot work.
     #[error(transparent)]
     Keys(#[from] handfast_keys::Error),
+}
+
+impl From<std::convert::Infallible> for Error {
+    fn from(never: std::convert::Infallible) -> Self {
+        match never {}
+    }
 }
 
 fn reason_after(reason: &str) -> String {

@@ -1,5 +1,8 @@
-//! SNaP2P.
-#![allow(clippy::todo)]
+#![cfg_attr(all(feature = "tokio", feature = "wallet"), doc = include_str!("../README.md"))]
+#![cfg_attr(
+    not(all(feature = "tokio", feature = "wallet")),
+    doc = "SNaP2P with some features switched off; see the crate page."
+)]
 
 pub mod access;
 pub mod alias;
@@ -16,6 +19,8 @@ pub mod noise;
 pub mod px1;
 pub mod session;
 mod time;
+#[cfg(feature = "tokio")]
+pub mod tokio;
 mod visibility;
 #[cfg(feature = "wallet")]
 pub mod wallet;
@@ -24,6 +29,8 @@ pub mod wallet;
 #[doc(hidden)]
 pub mod check;
 
+#[cfg(feature = "tokio")]
+pub use self::tokio::Peer;
 pub use code::ErrorCode;
 pub use error::{AttestationFault, ChainFault, Error, Fault, WalletFault};
 pub use identity::{
