@@ -68,6 +68,9 @@ pub enum Error {
         /// What is wrong with it.
         why: &'static str,
     },
+    /// Nobody who was asked knows where a principal is.
+    #[error("nobody knows where {0} is; dial it once by HOST:PORT, or name peers that know it")]
+    NotFound(Box<Principal>),
     /// A text that is no visibility.
     #[error("`{0}` is no visibility: write public, private or stealth")]
     Visibility(String),
@@ -80,6 +83,10 @@ pub enum Error {
     /// An invite that cannot be used.
     #[error("the invite cannot be used: {0}")]
     Invite(&'static str),
+
+    /// A card with a name that proves nothing, or cannot be signed; in words, what is wrong.
+    #[error("the alias card is not good: {0}")]
+    Alias(&'static str),
 
     // What the machine did.
     /// Reading or writing failed.
@@ -94,6 +101,12 @@ pub enum Error {
     /// The operating system gives no randomness, or a cryptographic library cannot work.
     #[error(transparent)]
     Keys(#[from] handfast_keys::Error),
+}
+
+impl From<std::convert::Infallible> for Error {
+    fn from(never: std::convert::Infallible) -> Self {
+        match never {}
+    }
 }
 
 fn reason_after(reason: &str) -> String {
@@ -205,6 +218,17 @@ pub enum WalletFault {
         told: String,
         /// What the seed leads to.
         found: String,
+    },
+    /// Not a name for a wallet.
+    #[error("this is no name for a wallet: {0}")]
+    Name(&'static str),
+    /// Several wallets of this name, as another program may have left them.
+    #[error("several wallets are called `{name}`; say which by its id: {ids}")]
+    Ambiguous {
+        /// What was asked for.
+        name: String,
+        /// The ids of those.
+        ids: String,
     },
     /// No wallet of this name.
     #[error("there is no wallet `{name}`; {known}")]
