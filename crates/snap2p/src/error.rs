@@ -84,6 +84,10 @@ pub enum Error {
     #[error("the invite cannot be used: {0}")]
     Invite(&'static str),
 
+    /// A card with a name that proves nothing, or cannot be signed; in words, what is wrong.
+    #[error("the alias card is not good: {0}")]
+    Alias(&'static str),
+
     // What the machine did.
     /// Reading or writing failed.
     #[error("{what}: {error}")]
@@ -214,6 +218,17 @@ pub enum WalletFault {
         told: String,
         /// What the seed leads to.
         found: String,
+    },
+    /// Not a name for a wallet.
+    #[error("this is no name for a wallet: {0}")]
+    Name(&'static str),
+    /// Several wallets of this name, as another program may have left them.
+    #[error("several wallets are called `{name}`; say which by its id: {ids}")]
+    Ambiguous {
+        /// What was asked for.
+        name: String,
+        /// The ids of those.
+        ids: String,
     },
     /// No wallet of this name.
     #[error("there is no wallet `{name}`; {known}")]

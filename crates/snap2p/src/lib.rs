@@ -1,7 +1,11 @@
-//! SNaP2P.
-#![allow(clippy::todo)]
+#![cfg_attr(all(feature = "tokio", feature = "wallet"), doc = include_str!("../README.md"))]
+#![cfg_attr(
+    not(all(feature = "tokio", feature = "wallet")),
+    doc = "SNaP2P with some features switched off; see the crate page."
+)]
 
 pub mod access;
+pub mod alias;
 mod code;
 mod error;
 pub mod frame;
@@ -18,6 +22,10 @@ pub mod tokio;
 mod visibility;
 #[cfg(feature = "wallet")]
 pub mod wallet;
+
+#[cfg(feature = "_check")]
+#[doc(hidden)]
+pub mod check;
 
 #[cfg(feature = "tokio")]
 pub use self::tokio::Peer;

@@ -12,7 +12,17 @@
 //! ```
 
 mod account;
+mod date;
+mod disk;
+pub mod file;
 mod mnemonic;
+mod registry;
+pub mod store;
 
 pub use account::{Account, Wallet};
+pub use file::Sealed;
 pub use mnemonic::Mnemonic;
+pub use store::{Entry, Store};
+
+/// The fewest characters of a password: what the reference's library asks for.
+pub const PASSWORD_MIN: usize = 12;
