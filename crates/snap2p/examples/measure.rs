@@ -24,7 +24,10 @@ fn main() -> Result<()> {
     for round in 0..3 {
         let bare = cipher()?;
         let stream = runtime.block_on(async { tokio::spawn(stream()).await })??;
-        println!("round {round}: ring seals {bare:.0} MB/s, a stream carries {stream:.0} MB/s: {:.2}", stream / bare);
+        println!(
+            "round {round}: ring seals {bare:.0} MB/s, a stream carries {stream:.0} MB/s: {:.2}",
+            stream / bare
+        );
     }
     let idle = runtime.block_on(async { tokio::spawn(idle()).await })??;
     println!("an idle session holds {:.1} KiB, both ends' mean", idle / 1024.0);
@@ -37,15 +40,39 @@ fn cipher() -> Result<f64> {
     let key = LessSafeKey::new(key);
     let mut data = vec![0; WRITE];
     let (start, mut bytes) = (Instant::now(), 0_u64);
+    let before = ticks("/proc/self/stat")?;
     while start.elapsed() < SPAN / 2 {
         for _ in 0..64 {
             let nonce = Nonce::assume_unique_for_key([0; 12]);
-            let tag = key.seal_in_place_separate_tag(nonce, Aad::empty(), &mut data).map_err(|_| "no seal")?;
+            let tag = key
+                .seal_in_place_separate_tag(nonce, Aad::empty(), &mut data)
+                .map_err(|_| "no seal")?;
             std::hint::black_box((&data, &tag));
             bytes += WRITE as u64;
         }
     }
-    Ok(bytes as f64 / start.elapsed().as_secs_f64() / 1e6)
+    Ok(bytes as f64 / (ticks("/proc/self/stat")? - before) / 1e6)
+}
+
+/// For how long each thread has worked, seconds.
+fn busy() -> Result<Vec<f64>> {
+    let mut threads: Vec<_> = std::fs::read_dir("/proc/self/task")?.collect::<std::io::Result<_>>()?;
+    threads.sort_by_key(|thread| thread.file_name());
+    threads.iter().map(|thread| ticks(thread.path().join("stat"))).collect()
+}
+
+fn ticks(path: impl AsRef<std::path::Path>) -> Result<f64> {
+    let stat = std::fs::read_to_string(path)?;
+    let rest = stat.rsplit(')').next().ok_or("no stat")?;
+    let fields: Vec<_> = rest.split_whitespace().collect();
+    let field = |index: usize| {
+        fields
+            .get(index)
+            .ok_or("no field")?
+            .parse::<f64>()
+            .map_err(|_| "no figure")
+    };
+    Ok((field(11)? + field(12)?) / 100.0)
 }
 
 async fn peers() -> Result<(Peer, Peer)> {
@@ -68,7 +95,8 @@ async fn session(alice: &Peer, bob: &Peer) -> Result<(Session, (Session, Incomin
     Ok((dialled, bob.accept().await.ok_or("nobody came")?))
 }
 
-async fn stream() -> Result<f64> {
+/// How many megabytes went over, in how many seconds.
+async fn stream() -> Result<(f64, f64)> {
     let (alice, bob) = peers().await?;
     let (session, (_other, mut incoming)) = session(&alice, &bob).await?;
     let mut stream = session.open_stream("bulk").await?;
@@ -86,7 +114,7 @@ async fn stream() -> Result<f64> {
         let (start, mut bytes) = (Instant::now(), 0_u64);
         loop {
             match stream.read(&mut room).await? {
-                0 => return Ok::<_, std::io::Error>(bytes as f64 / start.elapsed().as_secs_f64() / 1e6),
+                0 => return Ok::<_, std::io::Error>((bytes as f64 / 1e6, start.elapsed().as_secs_f64())),
                 count => bytes += count as u64,
             }
         }
@@ -113,7 +141,10 @@ async fn idle() -> Result<f64> {
 
 fn resident() -> Result<f64> {
     let status = std::fs::read_to_string("/proc/self/status")?;
-    let line = status.lines().find(|line| line.starts_with("VmRSS")).ok_or("no VmRSS")?;
+    let line = status
+        .lines()
+        .find(|line| line.starts_with("VmRSS"))
+        .ok_or("no VmRSS")?;
     let kib: f64 = line.split_whitespace().nth(1).ok_or("no figure")?.parse()?;
     Ok(kib * 1024.0)
 }
