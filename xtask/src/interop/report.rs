@@ -94,6 +94,7 @@ fn page(groups: &[Group]) -> String {
         List::Gossip,
         List::Texts,
         List::Json,
+        List::Wallets,
         List::Program,
     ] {
         let groups: Vec<&Group> = groups.iter().filter(|group| group.title.list == list).collect();
@@ -145,6 +146,7 @@ impl std::fmt::Display for List {
             Self::Gossip => "gossip",
             Self::Texts => "references and secret files",
             Self::Json => "JSON",
+            Self::Wallets => "Stacks wallets",
             Self::Program => "the program",
         })
     }
