@@ -22,6 +22,7 @@ mod pipe;
 mod signals;
 mod start;
 mod status;
+mod talk;
 
 use args::{Args, Command};
 use clap::Parser;

@@ -8,6 +8,8 @@
     clippy::indexing_slicing
 )]
 
+mod identity;
 mod wire;
 
+pub use identity::{alias_card, attestation, mnemonic, principal, wallet_file};
 pub use wire::{frame, message, noise, varint};

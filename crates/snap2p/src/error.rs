@@ -84,6 +84,10 @@ pub enum Error {
     #[error("the invite cannot be used: {0}")]
     Invite(&'static str),
 
+    /// A card with a name that proves nothing, or cannot be signed; in words, what is wrong.
+    #[error("the alias card is not good: {0}")]
+    Alias(&'static str),
+
     // What the machine did.
     /// Reading or writing failed.
     #[error("{what}: {error}")]

@@ -1,7 +1,11 @@
-//! SNaP2P.
-#![allow(clippy::todo)]
+#![cfg_attr(all(feature = "tokio", feature = "wallet"), doc = include_str!("../README.md"))]
+#![cfg_attr(
+    not(all(feature = "tokio", feature = "wallet")),
+    doc = "SNaP2P with some features switched off; see the crate page."
+)]
 
 pub mod access;
+pub mod alias;
 mod code;
 mod error;
 pub mod frame;
@@ -23,6 +27,8 @@ pub mod wallet;
 #[doc(hidden)]
 pub mod check;
 
+#[cfg(feature = "tokio")]
+pub use self::tokio::Peer;
 pub use code::ErrorCode;
 pub use error::{AttestationFault, Error, Fault, WalletFault};
 pub use identity::{
@@ -31,6 +37,4 @@ pub use identity::{
 pub use locator::Locator;
 pub use message::{Message, StreamId};
 pub use time::{Now, UnixTime};
-#[cfg(feature = "tokio")]
-pub use self::tokio::Peer;
 pub use visibility::Visibility;

@@ -1,7 +1,7 @@
 //! What the reference does, recorded: frames, CBOR, messages and handshakes byte for byte.
 //!
 //! `vectors/snap2p.json` was made by running the built reference with fixed randomness and a fixed clock; its header says
-//! how, and what each section holds. The inner states of the handshakes are compared in `src/noise/vectors.rs`.
+//! how, and what each section holds. The inner states of the handshakes are compared in `src/noise/tests.rs`.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, clippy::expect_used)]
 
 use bytes::{Bytes, BytesMut};

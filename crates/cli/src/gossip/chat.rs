@@ -1,6 +1,5 @@
 //! `handfast gossip chat`: a chat among nodes, over the plugin `gossip`.
 
-mod input;
 mod lines;
 mod room;
 mod screen;

@@ -1,7 +1,7 @@
 //! Who is at the other end: wallets' addresses, keys, and what ties a node to them.
 
 mod attestation;
-mod fields;
+pub(crate) mod fields;
 mod key;
 mod message;
 mod principal;
@@ -11,4 +11,4 @@ pub use key::{WalletKey, recover};
 pub use message::{recover_message, sign_message, verify_message};
 pub use principal::{Address, Network, Principal};
 
-pub(crate) use attestation::{is_signed_by, lower_hex};
+pub(crate) use attestation::{is_signed_by, lower_hex, sha256};

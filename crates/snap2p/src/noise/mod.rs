@@ -20,7 +20,7 @@ mod schedule;
 #[cfg(feature = "standard-noise")]
 mod standard;
 #[cfg(test)]
-mod vectors;
+mod tests;
 
 pub use cipher::{Opener, Sealer};
 pub use initiator::{AwaitMessage2, Initiator};

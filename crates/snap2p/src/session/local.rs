@@ -32,9 +32,28 @@ impl Local {
     /// # Errors
     /// [`Error::Misuse`] if `principal` is not `wallet`'s, [`Error::Keys`] if the operating system gives no randomness.
     pub fn attested(wallet: &WalletKey, principal: Principal, node: KeyPair, now: Now) -> Result<Self, Error> {
-        let _ = (wallet, principal, node, now, limits::ATTESTATION_VALIDITY);
-        let _ = NodeKeyAttestation::issue;
-        todo!("session")
+        let ours = principal.network().map(|network| wallet.address(network));
+        if ours.as_ref() != Some(principal.address()) {
+            return Err(Error::Misuse("the principal is not that of the wallet's key"));
+        }
+        let mut nonce = [0; 32];
+        handfast_keys::random(&mut nonce)?;
+        let attestation = NodeKeyAttestation::issue(
+            wallet,
+            principal,
+            *node.public().as_bytes(),
+            nonce,
+            now.unix,
+            limits::ATTESTATION_VALIDITY,
+        );
+        Ok(Self {
+            principal,
+            node,
+            attestation: attestation.encode().into(),
+            visibility: Visibility::Public,
+            capabilities: Vec::new(),
+            suite: noise::Suite::default(),
+        })
     }
 }
 

@@ -1,1 +1,323 @@
-//! The task of a session.
+//! The task of a session: it reads, keeps time, and writes what the handles could not.
+
+use super::{
+    Config, Stream,
+    link::{Link, now},
+    session::Owner,
+};
+use crate::{Error, ErrorCode, limits};
+use bytes::{BufMut, BytesMut};
+use std::{
+    fmt,
+    future::Future,
+    io,
+    pin::{Pin, pin},
+    sync::{Arc, Weak},
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+use tokio::{
+    io::{AsyncRead, AsyncReadExt, ReadBuf},
+    time::{Instant, Sleep, sleep_until},
+};
+
+/// Least and most bytes that are asked of the socket beyond a frame that has begun. The least holds some PINGs; the most is
+/// what one frame of ours takes.
+const READ_LEAST: usize = 1024;
+const READ_MOST: usize = limits::DATA_MAX + 1024;
+/// An input buffer above this is kept while bytes flow and given back with the next PING; a smaller one costs nothing to make anew.
+const SMALL: usize = 4 * READ_LEAST;
+/// How often the task goes round before others get their turn.
+const TURNS: usize = 16;
+/// What is read of a peer that is told nothing any more, while the socket is closing: unread bytes would make the system
+/// send an RST, which destroys what is still on its way to the peer.
+const DISCARD: usize = 2048;
+
+/// Held for as long as the socket is open.
+pub(super) type Seat = Box<dyn Send>;
+
+/// What becomes of streams with labels that are claimed.
+pub(super) type OnClaimed = Arc<dyn Fn(super::Session, Stream) + Send + Sync>;
+
+/// Runs a session until its socket is closed.
+pub(super) struct Driver<R> {
+    link: Arc<Link>,
+    owner: Weak<Owner>,
+    on_claimed: Option<OnClaimed>,
+    reader: R,
+    /// What was read and is no whole frame yet.
+    input: BytesMut,
+    read_size: usize,
+    sleep: Pin<Box<Sleep>>,
+    close_timeout: Duration,
+    stage: Stage,
+    /// What the session takes a place in, until its socket is closed.
+    _seat: Option<Seat>,
+    span: tracing::Span,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    Open,
+    /// What was written leaves, until then.
+    Draining {
+        until: Instant,
+    },
+    /// Our side is being closed, and the peer's awaited, until then.
+    Lingering {
+        until: Instant,
+        shut: bool,
+    },
+}
+
+enum Turn {
+    Again,
+    Park,
+    Done,
+}
+
+impl<R: AsyncRead + Send + Unpin> Driver<R> {
+    pub(super) fn new(
+        link: Arc<Link>,
+        owner: Weak<Owner>,
+        on_claimed: Option<OnClaimed>,
+        reader: R,
+        input: BytesMut,
+        seat: Option<Seat>,
+        config: &Config,
+    ) -> Self {
+        let span = tracing::debug_span!("snap2p", peer = %link.info.principal, remote = ?link.ends.remote);
+        Self {
+            link,
+            owner,
+            on_claimed,
+            reader,
+            input,
+            read_size: READ_LEAST,
+            sleep: Box::pin(sleep_until(Instant::now())),
+            close_timeout: config.close_timeout,
+            stage: Stage::Open,
+            _seat: seat,
+            span,
+        }
+    }
+
+    fn turn(&mut self, cx: &mut Context<'_>) -> Turn {
+        match self.stage {
+            Stage::Lingering { until, shut } => self.linger(until, shut, cx),
+            Stage::Open | Stage::Draining { .. } => match self.run(cx) {
+                Ok(turn) => turn,
+                Err(reason) => {
+                    let peer_left = matches!(reason, Error::Closed(_) | Error::Io { .. });
+                    self.link.with(|state| state.end(reason));
+                    if peer_left {
+                        return Turn::Done;
+                    }
+                    self.start_lingering()
+                }
+            },
+        }
+    }
+
+    /// One round of a session that stands. An error is its end.
+    fn run(&mut self, cx: &mut Context<'_>) -> Result<Turn, Error> {
+        let (may_read, closing) = {
+            let input = &mut self.input;
+            self.link.with(|state| -> Result<_, Error> {
+                if state.was_paused() && !input.is_empty() {
+                    state.machine.handle_input(input, now())?;
+                }
+                if let Some(error) = state.take_broken() {
+                    return Err(io_error("cannot write to the peer", error));
+                }
+                Ok((state.may_read(), state.is_closing()))
+            })?
+        };
+        self.hand_over_claimed();
+        let mut again = false;
+        if may_read {
+            match self.poll_read(cx) {
+                Poll::Ready(Ok(0)) => return Err(Error::Closed(ErrorCode::ConnectionClosed)),
+                Poll::Ready(Ok(_)) => {
+                    again = true;
+                    let input = &mut self.input;
+                    self.link.with(|state| state.machine.handle_input(input, now()))?;
+                }
+                Poll::Ready(Err(error)) => return Err(io_error("cannot read from the peer", error)),
+                Poll::Pending => {}
+            }
+        }
+        if !again {
+            again = self.keep_time(cx)?;
+        }
+        match self.stage {
+            Stage::Open if closing => {
+                let until = Instant::now() + self.close_timeout;
+                self.stage = Stage::Draining { until };
+                return Ok(Turn::Again);
+            }
+            Stage::Draining { until } if self.link.look(|state| state.is_sent()) || until <= Instant::now() => {
+                self.link
+                    .with(|state| state.end(Error::Closed(ErrorCode::ConnectionClosed)));
+                return Ok(self.start_lingering());
+            }
+            _ => {}
+        }
+        if again {
+            return Ok(Turn::Again);
+        }
+        if self.input.is_empty() && self.input.capacity() <= SMALL {
+            self.input = BytesMut::new();
+        }
+        Ok(Turn::Park)
+    }
+
+    /// Reads what fits. Frames are opened where they lie and their data handed out as slices, so a buffer that ends with a frame
+    /// saves moving the beginning of the next.
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        let missing = self.link.look(|state| state.missing(&self.input));
+        // Invariant: no more is reserved than has arrived already, but for one frame of the usual size: a length that a peer
+        // only announces costs it nothing.
+        let size = match missing {
+            0 => self.read_size,
+            missing => missing.clamp(READ_LEAST, READ_MOST.max(self.input.len())),
+        };
+        self.input.reserve(size);
+        let mut room = (&mut self.input).limit(size);
+        let count = ready!(pin!(self.reader.read_buf(&mut room)).poll(cx))?;
+        if count == size {
+            self.read_size = READ_MOST;
+        } else if count < READ_LEAST / 2 {
+            self.read_size = READ_LEAST;
+        }
+        Poll::Ready(Ok(count))
+    }
+
+    /// Sets the timer and lets the machine act on it. `true` if it did.
+    fn keep_time(&mut self, cx: &mut Context<'_>) -> Result<bool, Error> {
+        let due = self.link.with(|state| {
+            let due = state.machine.poll_timeout();
+            let due = match self.stage {
+                Stage::Draining { until } => Some(due.map_or(until.into_std(), |due| due.min(until.into_std()))),
+                _ => due,
+            };
+            state.arm(due);
+            due
+        });
+        let Some(due) = due.map(Instant::from_std) else {
+            return Ok(false);
+        };
+        if self.sleep.deadline() != due {
+            self.sleep.as_mut().reset(due);
+        }
+        if self.sleep.as_mut().poll(cx).is_pending() {
+            return Ok(false);
+        }
+        self.link.with(|state| {
+            // A session that has been idle since the last PING needs no big buffers.
+            state.release_idle_memory();
+            state.machine.handle_timeout(now())
+        })?;
+        if self.input.is_empty() {
+            self.input = BytesMut::new();
+        }
+        Ok(true)
+    }
+
+    fn hand_over_claimed(&mut self) {
+        let Some(on_claimed) = &self.on_claimed else { return };
+        while let Some((id, label)) = self.link.with(|state| state.next_claimed()) {
+            // When nobody holds the session any more, it is about to close.
+            if let Some(owner) = self.owner.upgrade() {
+                let session = super::Session::of(owner);
+                let stream = Stream::new(&session, id, label);
+                on_claimed(session, stream);
+            }
+        }
+    }
+
+    fn start_lingering(&mut self) -> Turn {
+        let until = Instant::now() + self.close_timeout;
+        self.sleep.as_mut().reset(until);
+        self.stage = Stage::Lingering { until, shut: false };
+        Turn::Again
+    }
+
+    /// Closes our side and waits for the peer to close its own.
+    fn linger(&mut self, until: Instant, shut: bool, cx: &mut Context<'_>) -> Turn {
+        if !shut {
+            match self.link.with(|state| state.poll_shutdown(cx)) {
+                Poll::Ready(Ok(())) => {
+                    self.stage = Stage::Lingering { until, shut: true };
+                    return Turn::Again;
+                }
+                Poll::Ready(Err(_)) => return Turn::Done,
+                Poll::Pending => {}
+            }
+        } else {
+            let mut discarded = [0; DISCARD];
+            let mut room = ReadBuf::new(&mut discarded);
+            match Pin::new(&mut self.reader).poll_read(cx, &mut room) {
+                Poll::Ready(Ok(())) if !room.filled().is_empty() => return Turn::Again,
+                Poll::Ready(_) => return Turn::Done,
+                Poll::Pending => {}
+            }
+        }
+        match self.sleep.as_mut().poll(cx) {
+            Poll::Ready(()) => Turn::Done,
+            Poll::Pending => Turn::Park,
+        }
+    }
+}
+
+impl<R: AsyncRead + Send + Unpin> Future for Driver<R> {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = self.get_mut();
+        let span = this.span.clone();
+        let _entered = span.enter();
+        this.link.with(|state| state.enter(cx));
+        for _ in 0..TURNS {
+            match this.turn(cx) {
+                Turn::Again => {}
+                Turn::Park => return Poll::Pending,
+                Turn::Done => return Poll::Ready(()),
+            }
+        }
+        // A peer that never lets the socket run dry must not stop the clock.
+        if this.stage == Stage::Open
+            && let Err(reason) = this.keep_time(cx)
+        {
+            this.link.with(|state| state.end(reason));
+            this.start_lingering();
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+}
+
+impl<R> Drop for Driver<R> {
+    /// Also when the runtime shuts down: whoever waits elsewhere is told.
+    fn drop(&mut self) {
+        self.link.with(|state| {
+            state.end(Error::Closed(ErrorCode::ConnectionClosed));
+            state.finish();
+        });
+    }
+}
+
+impl<R> fmt::Debug for Driver<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Driver")
+            .field("stage", &self.stage)
+            .finish_non_exhaustive()
+    }
+}
+
+fn io_error(what: &str, error: io::Error) -> Error {
+    Error::Io {
+        what: what.into(),
+        error,
+    }
+}

@@ -1,1 +1,534 @@
 //! What the task and the handles of one session share.
+
+use crate::{
+    Error, ErrorCode, Now, StreamId, UnixTime,
+    session::{Event, PeerInfo, Session as Machine},
+};
+use bytes::{Buf, BytesMut};
+use std::{
+    collections::{HashMap, VecDeque},
+    fmt, io,
+    net::SocketAddr,
+    pin::Pin,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    task::{Context, Poll, Waker},
+    time::Instant,
+};
+use tokio::io::AsyncWrite;
+
+/// The present, by the clock that tokio's timers go by. Where that is ahead of the machine's, which only happens where tests
+/// let time pass, the one on the wall is as far ahead.
+pub(super) fn now() -> Now {
+    let instant = tokio::time::Instant::now().into_std();
+    let ahead = instant.saturating_duration_since(Instant::now());
+    Now {
+        instant,
+        unix: UnixTime::now().plus(ahead),
+    }
+}
+
+/// Where a session's bytes come from and go to, as far as sockets know.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Ends {
+    pub(super) remote: Option<SocketAddr>,
+    pub(super) local: Option<SocketAddr>,
+}
+
+/// The shared part of a session. Whoever changes something seals what that gives to send, and tries the socket at once; only
+/// if the socket is full does the session's task have to. The lock is never held while foreign code but the socket's runs.
+pub(super) struct Link {
+    pub(super) info: PeerInfo,
+    pub(super) ends: Ends,
+    state: Mutex<State>,
+}
+
+pub(super) struct State {
+    pub(super) machine: Machine,
+    writer: Box<dyn AsyncWrite + Send + Unpin>,
+    /// Sealed, and not taken by the socket yet.
+    output: BytesMut,
+    output_limit: usize,
+    /// Bytes that the socket has taken, from the beginning.
+    written: u64,
+    /// Whether `output` was used since the task last looked: then it is kept for more of the same.
+    busy: bool,
+    unflushed: bool,
+    /// How writing failed.
+    broken: Option<io::Error>,
+    /// The streams that somebody holds.
+    slots: HashMap<StreamId, Slot>,
+    /// Streams that the peer opened, for the application.
+    arrivals: VecDeque<Arrival>,
+    taker: Taker,
+    /// Labels of streams that are not for the application, and such streams, for the task.
+    claims: &'static [&'static str],
+    claimed: VecDeque<Arrival>,
+    /// Those who wait to open a stream, and for the end.
+    openers: Vec<Waker>,
+    closers: Vec<Waker>,
+    /// The session's task, once it runs.
+    driver: Option<Waker>,
+    /// For when the task has set its timer, and whether it has stopped reading.
+    armed: Option<Instant>,
+    paused: bool,
+    /// Whether this end wants to end the session, how it ended, and whether the socket is closed.
+    closing: bool,
+    ended: Option<Arc<Error>>,
+    done: bool,
+    /// Woken once the lock is released.
+    wakes: Vec<Waker>,
+}
+
+/// A stream that the peer opened: its number and label.
+pub(super) type Arrival = (StreamId, String);
+
+/// Who wants the streams that the peer opens.
+enum Taker {
+    /// Nobody has asked yet.
+    Unclaimed,
+    /// Somebody has, and may wait for one.
+    Incoming(Option<Waker>),
+    /// Nobody any more.
+    Gone,
+}
+
+/// Who waits at a stream.
+#[derive(Debug, Default)]
+struct Slot {
+    reader: Option<Waker>,
+    writer: Option<Waker>,
+    flusher: Option<Flusher>,
+}
+
+/// Somebody who waits until the socket has taken what was written.
+#[derive(Debug)]
+struct Flusher {
+    /// Where in the output that ends, once all of it is sealed.
+    mark: Option<u64>,
+    waker: Waker,
+}
+
+impl Link {
+    pub(super) fn new(
+        machine: Machine,
+        writer: Box<dyn AsyncWrite + Send + Unpin>,
+        ends: Ends,
+        output_limit: usize,
+        claims: &'static [&'static str],
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            info: machine.peer().clone(),
+            ends,
+            state: Mutex::new(State {
+                machine,
+                writer,
+                output: BytesMut::new(),
+                output_limit,
+                written: 0,
+                busy: false,
+                unflushed: false,
+                broken: None,
+                slots: HashMap::new(),
+                arrivals: VecDeque::new(),
+                taker: Taker::Unclaimed,
+                claims,
+                claimed: VecDeque::new(),
+                openers: Vec::new(),
+                closers: Vec::new(),
+                driver: None,
+                armed: None,
+                // There may be input from behind the handshake.
+                paused: true,
+                closing: false,
+                ended: None,
+                done: false,
+                wakes: Vec::new(),
+            }),
+        })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // A panic under the lock can only come from a transport that panics; what it leaves is an output that stands still,
+        // and the session's task, which dies of the same, ends the session.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Looks, and changes nothing.
+    pub(super) fn look<R>(&self, look: impl FnOnce(&State) -> R) -> R {
+        look(&self.lock())
+    }
+
+    /// Acts on the state, sends what that gives to send, and wakes whom it concerns.
+    pub(super) fn with<R>(&self, act: impl FnOnce(&mut State) -> R) -> R {
+        let mut state = self.lock();
+        let result = act(&mut state);
+        state.settle();
+        let wakes = std::mem::take(&mut state.wakes);
+        drop(state);
+        wakes.into_iter().for_each(Waker::wake);
+        result
+    }
+}
+
+impl State {
+    /// Brings everything in line with what was done to the machine: what it wants to send leaves, what happened is told.
+    fn settle(&mut self) {
+        if self.ended.is_none() {
+            self.send();
+            // Events may be answered, by a refusal for instance.
+            if self.dispatch() {
+                self.send();
+            }
+            self.wake_flushers();
+            let due = self.machine.poll_timeout();
+            let is_early = |due| self.armed.is_none_or(|armed| due < armed);
+            if due.is_some_and(is_early) || (self.paused && self.machine.wants_input()) || self.broken.is_some() {
+                self.wake_driver();
+            }
+        } else {
+            self.dispatch();
+        }
+    }
+
+    /// Seals what waits and hands it to the socket, until one of them has no more or takes no more.
+    fn send(&mut self) {
+        loop {
+            let before = self.output.len();
+            if before < self.output_limit {
+                self.machine.poll_transmit(&mut self.output, self.output_limit);
+            }
+            let sealed = self.output.len() > before;
+            if !self.push_out() || !sealed {
+                return;
+            }
+        }
+    }
+
+    /// Hands the output to the socket. `true` if it took everything.
+    fn push_out(&mut self) -> bool {
+        // The socket wakes the task once there is room; before the task runs there is nobody to wake.
+        let Some(driver) = &self.driver else { return false };
+        let mut cx = Context::from_waker(driver);
+        while !self.output.is_empty() && self.broken.is_none() {
+            match Pin::new(&mut self.writer).poll_write(&mut cx, &self.output) {
+                Poll::Ready(Ok(0)) => self.broken = Some(io::ErrorKind::WriteZero.into()),
+                Poll::Ready(Ok(count)) => {
+                    self.output.advance(count);
+                    self.written = self.written.wrapping_add(count as u64);
+                    self.unflushed = true;
+                    self.busy = true;
+                }
+                Poll::Ready(Err(error)) => self.broken = Some(error),
+                Poll::Pending => return false,
+            }
+        }
+        if self.unflushed && self.broken.is_none() {
+            match Pin::new(&mut self.writer).poll_flush(&mut cx) {
+                Poll::Ready(Ok(())) => self.unflushed = false,
+                Poll::Ready(Err(error)) => self.broken = Some(error),
+                Poll::Pending => return false,
+            }
+        }
+        self.broken.is_none()
+    }
+
+    /// Tells what happened. `true` if something did.
+    fn dispatch(&mut self) -> bool {
+        let mut some = false;
+        while let Some(event) = self.machine.poll_event() {
+            some = true;
+            match event {
+                Event::Opened { id, label } => self.arrive(id, label),
+                Event::Readable(id) => {
+                    let reader = self.slots.get_mut(&id).and_then(|slot| slot.reader.take());
+                    self.wakes.extend(reader);
+                }
+                Event::Writable(id) => {
+                    let writer = self.slots.get_mut(&id).and_then(|slot| slot.writer.take());
+                    self.wakes.extend(writer);
+                }
+                Event::CanOpen => self.wakes.append(&mut self.openers),
+                Event::Closed { id, .. } => {
+                    if let Some(slot) = self.slots.get_mut(&id) {
+                        let flusher = slot.flusher.take().map(|flusher| flusher.waker);
+                        self.wakes
+                            .extend([slot.reader.take(), slot.writer.take(), flusher].into_iter().flatten());
+                    }
+                }
+                Event::PeerError(failure) => {
+                    tracing::debug!(code = %failure.code, reason = ?failure.reason, "the peer says that something went wrong");
+                }
+                _ => {}
+            }
+        }
+        some
+    }
+
+    fn arrive(&mut self, id: StreamId, label: String) {
+        if self.closing || self.ended.is_some() {
+            self.machine.refuse(id);
+        } else if self.claims.contains(&label.as_str()) {
+            self.claimed.push_back((id, label));
+            self.wake_driver();
+        } else {
+            match &mut self.taker {
+                Taker::Gone => self.machine.refuse(id),
+                Taker::Unclaimed => self.arrivals.push_back((id, label)),
+                Taker::Incoming(waker) => {
+                    self.arrivals.push_back((id, label));
+                    self.wakes.extend(waker.take());
+                }
+            }
+        }
+    }
+
+    fn wake_flushers(&mut self) {
+        for (id, slot) in &mut self.slots {
+            if let Some(flusher) = &mut slot.flusher {
+                if flusher.mark.is_none() && self.machine.is_flushed(*id) {
+                    flusher.mark = Some(self.written.wrapping_add(self.output.len() as u64));
+                }
+                if flusher.mark.is_some_and(|mark| self.written >= mark) && !self.unflushed {
+                    self.wakes.extend(slot.flusher.take().map(|flusher| flusher.waker));
+                }
+            }
+        }
+    }
+
+    fn wake_driver(&mut self) {
+        self.wakes.extend(self.driver.clone());
+    }
+
+    // For handles of streams.
+
+    /// Notes that somebody holds this stream.
+    pub(super) fn hold(&mut self, id: StreamId) {
+        self.slots.insert(id, Slot::default());
+    }
+
+    /// Nobody holds this stream any more.
+    pub(super) fn release(&mut self, id: StreamId) {
+        self.slots.remove(&id);
+        self.machine.release(id);
+    }
+
+    pub(super) fn wait_to_read(&mut self, id: StreamId, cx: &Context<'_>) {
+        self.slots.entry(id).or_default().reader = Some(cx.waker().clone());
+    }
+
+    /// Writes as much as there is room for. Straight into the output where that is possible; into the stream's queue only while
+    /// nothing may leave yet.
+    pub(super) fn poll_write(&mut self, id: StreamId, data: &[u8], cx: &Context<'_>) -> Poll<Result<usize, Error>> {
+        let direct = self.machine.write_into(id, data, &mut self.output, self.output_limit)?;
+        let taken = if direct == 0 && self.output.is_empty() {
+            self.machine.write(id, data)?
+        } else {
+            direct
+        };
+        if taken > 0 {
+            return Poll::Ready(Ok(taken));
+        }
+        self.slots.entry(id).or_default().writer = Some(cx.waker().clone());
+        Poll::Pending
+    }
+
+    /// Waits until the socket has taken all that was written to the stream. `mark` is the caller's, to be kept between calls.
+    pub(super) fn poll_flush(&mut self, id: StreamId, mark: &mut Option<u64>, cx: &Context<'_>) -> Poll<()> {
+        if mark.is_none() {
+            self.send();
+            if self.machine.is_flushed(id) {
+                *mark = Some(self.written.wrapping_add(self.output.len() as u64));
+            }
+        }
+        if mark.is_some_and(|mark| self.written >= mark) && !self.unflushed {
+            *mark = None;
+            return Poll::Ready(());
+        }
+        self.slots.entry(id).or_default().flusher = Some(Flusher {
+            mark: *mark,
+            waker: cx.waker().clone(),
+        });
+        Poll::Pending
+    }
+
+    // For handles of the session.
+
+    /// Why nothing can be opened or written any more.
+    pub(super) fn over(&self) -> Option<Error> {
+        match &self.ended {
+            Some(reason) => Some(Error::Closed(code_of(reason))),
+            None if self.closing => Some(Error::Closed(ErrorCode::ConnectionClosed)),
+            None => None,
+        }
+    }
+
+    pub(super) fn reason(&self) -> Option<&Arc<Error>> {
+        self.ended.as_ref()
+    }
+
+    pub(super) const fn is_done(&self) -> bool {
+        self.done
+    }
+
+    pub(super) fn wait_to_open(&mut self, cx: &Context<'_>) {
+        if !self.openers.iter().any(|waker| waker.will_wake(cx.waker())) {
+            self.openers.push(cx.waker().clone());
+        }
+    }
+
+    pub(super) fn wait_for_end(&mut self, cx: &Context<'_>) {
+        if !self.closers.iter().any(|waker| waker.will_wake(cx.waker())) {
+            self.closers.push(cx.waker().clone());
+        }
+    }
+
+    /// Asks the task to end the session once what was written has left.
+    pub(super) fn ask_to_close(&mut self) {
+        if !self.closing {
+            self.closing = true;
+            self.drop_arrivals();
+            self.wakes.append(&mut self.openers);
+            if let Taker::Incoming(waker) = &mut self.taker {
+                self.wakes.extend(waker.take());
+            }
+            self.wake_driver();
+        }
+    }
+
+    /// `true` for the first who asks.
+    pub(super) fn take_incoming(&mut self) -> bool {
+        let first = matches!(self.taker, Taker::Unclaimed);
+        if first {
+            self.taker = Taker::Incoming(None);
+        }
+        first
+    }
+
+    pub(super) fn poll_arrival(&mut self, cx: &Context<'_>) -> Poll<Option<Arrival>> {
+        if let Some(arrival) = self.arrivals.pop_front() {
+            return Poll::Ready(Some(arrival));
+        }
+        if self.closing || self.ended.is_some() {
+            return Poll::Ready(None);
+        }
+        self.taker = Taker::Incoming(Some(cx.waker().clone()));
+        Poll::Pending
+    }
+
+    pub(super) fn drop_incoming(&mut self) {
+        self.taker = Taker::Gone;
+        self.drop_arrivals();
+    }
+
+    fn drop_arrivals(&mut self) {
+        for (id, _) in std::mem::take(&mut self.arrivals) {
+            self.machine.refuse(id);
+        }
+    }
+
+    // For the task.
+
+    pub(super) fn enter(&mut self, cx: &Context<'_>) {
+        if !self.driver.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
+            self.driver = Some(cx.waker().clone());
+        }
+    }
+
+    pub(super) fn next_claimed(&mut self) -> Option<Arrival> {
+        self.claimed.pop_front()
+    }
+
+    /// Whether the socket may be read; if not, whoever makes room wakes the task.
+    pub(super) fn may_read(&mut self) -> bool {
+        self.paused = !self.machine.wants_input();
+        !self.paused
+    }
+
+    /// How many bytes the frame that has begun in `input` lacks; 0 if none has.
+    pub(super) fn missing(&self, input: &BytesMut) -> usize {
+        let _ = (&self.machine, input);
+        0
+    }
+
+    pub(super) const fn was_paused(&self) -> bool {
+        self.paused
+    }
+
+    pub(super) const fn arm(&mut self, at: Option<Instant>) {
+        self.armed = at;
+    }
+
+    pub(super) const fn is_closing(&self) -> bool {
+        self.closing
+    }
+
+    pub(super) fn take_broken(&mut self) -> Option<io::Error> {
+        self.broken.take()
+    }
+
+    /// Whether all that was to be sent has left.
+    pub(super) fn is_sent(&self) -> bool {
+        self.output.is_empty() && !self.unflushed && !self.machine.has_output()
+    }
+
+    pub(super) fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.writer).poll_shutdown(cx)
+    }
+
+    /// The session is over: whoever waits is told. What has arrived before can still be read.
+    pub(super) fn end(&mut self, reason: Error) {
+        if self.ended.is_none() {
+            tracing::debug!(%reason, "session ended");
+            self.ended = Some(Arc::new(reason));
+            self.output = BytesMut::new();
+        }
+        self.wake_everybody();
+    }
+
+    /// The socket is closed and the task about to end.
+    pub(super) fn finish(&mut self) {
+        self.done = true;
+        self.driver = None;
+        self.writer = Box::new(tokio::io::sink());
+        self.wake_everybody();
+    }
+
+    fn wake_everybody(&mut self) {
+        for slot in self.slots.values_mut() {
+            let flusher = slot.flusher.take().map(|flusher| flusher.waker);
+            self.wakes
+                .extend([slot.reader.take(), slot.writer.take(), flusher].into_iter().flatten());
+        }
+        self.wakes.append(&mut self.openers);
+        self.wakes.append(&mut self.closers);
+        if let Taker::Incoming(waker) = &mut self.taker {
+            self.wakes.extend(waker.take());
+        }
+    }
+
+    /// Gives back memory that was not used since this was last called.
+    pub(super) fn release_idle_memory(&mut self) {
+        if !std::mem::take(&mut self.busy) && self.output.is_empty() && self.output.capacity() > 0 {
+            self.output = BytesMut::new();
+        }
+    }
+}
+
+/// The code that comes nearest to why a session has ended.
+fn code_of(reason: &Error) -> ErrorCode {
+    match reason {
+        Error::Closed(code) => *code,
+        Error::TimedOut { .. } => ErrorCode::Timeout,
+        Error::Protocol(_) => ErrorCode::InvalidMessage,
+        _ => ErrorCode::ConnectionClosed,
+    }
+}
+
+impl fmt::Debug for Link {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Link")
+            .field("peer", &self.info.principal)
+            .field("ends", &self.ends)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,8 +1,23 @@
 //! Handles of a session.
 
-use super::Stream;
-use crate::{Error, Principal, session::PeerInfo};
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use super::{
+    Config, Stream,
+    driver::{Driver, OnClaimed, Seat},
+    link::{Ends, Link},
+};
+use crate::{
+    Error, ErrorCode, Principal,
+    session::{PeerInfo, Session as Machine},
+};
+use bytes::BytesMut;
+use std::{
+    future::poll_fn,
+    net::SocketAddr,
+    sync::{Arc, Weak},
+    task::Poll,
+    time::Duration,
+};
+use tokio::io::{AsyncRead, AsyncWrite};
 
 /// A session with a peer whose identity is proved. Cheap to clone; all clones are the same session.
 ///
@@ -10,31 +25,123 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 /// its [`Incoming`] and all its [`Stream`]s. Then what finished streams have written still leaves, for at most
 /// [`Config::close_timeout`](super::Config::close_timeout), and the rest is broken off.
 #[derive(Debug, Clone)]
-pub struct Session {}
+pub struct Session {
+    owner: Arc<Owner>,
+}
+
+/// What all handles of a session hold: once nobody does, the session closes.
+#[derive(Debug)]
+pub(super) struct Owner {
+    pub(super) link: Arc<Link>,
+}
+
+impl Drop for Owner {
+    fn drop(&mut self) {
+        self.link.with(|state| state.ask_to_close());
+    }
+}
+
+/// Streams that the application shall not see: their labels, and what becomes of them.
+#[derive(Clone)]
+pub(super) struct Claims {
+    pub(super) labels: &'static [&'static str],
+    pub(super) on_claimed: OnClaimed,
+}
+
+/// A socket, or what stands for one, in two halves.
+pub(super) struct Halves<R, W> {
+    pub(super) reader: R,
+    pub(super) writer: W,
+    pub(super) ends: Ends,
+    /// What the session takes a place in.
+    pub(super) seat: Option<Seat>,
+}
 
 impl Session {
+    /// Starts the task of a session. `input` is what was read behind the handshake.
+    pub(super) fn start<R, W>(
+        machine: Machine,
+        input: BytesMut,
+        halves: Halves<R, W>,
+        claims: Option<Claims>,
+        config: &Config,
+    ) -> Self
+    where
+        R: AsyncRead + Send + Unpin + 'static,
+        W: AsyncWrite + Send + Unpin + 'static,
+    {
+        let Halves {
+            reader,
+            writer,
+            ends,
+            seat,
+        } = halves;
+        let labels = claims.as_ref().map_or(&[][..], |claims| claims.labels);
+        let link = Link::new(machine, Box::new(writer), ends, config.output_buffer, labels);
+        let owner = Arc::new(Owner {
+            link: Arc::clone(&link),
+        });
+        let session = Self { owner };
+        let on_claimed = claims.map(|claims| claims.on_claimed);
+        let driver = Driver::new(
+            link,
+            Arc::downgrade(&session.owner),
+            on_claimed,
+            reader,
+            input,
+            seat,
+            config,
+        );
+        tokio::spawn(driver);
+        session
+    }
+
+    /// This session, with the streams that the peer opens on it.
+    pub(super) fn with_incoming(self) -> (Self, Incoming) {
+        self.link().with(|state| state.take_incoming());
+        let session = self.clone();
+        (self, Incoming { session })
+    }
+
+    pub(super) const fn of(owner: Arc<Owner>) -> Self {
+        Self { owner }
+    }
+
+    pub(super) fn link(&self) -> &Arc<Link> {
+        &self.owner.link
+    }
+
+    pub(super) fn downgrade(&self) -> WeakSession {
+        WeakSession(Arc::downgrade(&self.owner))
+    }
+
+    /// The address of this end of the socket.
+    pub(super) fn local_addr(&self) -> Option<SocketAddr> {
+        self.link().ends.local
+    }
+
     /// Who is at the other end: proved.
     #[must_use]
     pub fn principal(&self) -> &Principal {
-        todo!("tokio")
+        &self.link().info.principal
     }
 
     /// All that is known of the other end: node key, visibility, capabilities, the session's name.
     #[must_use]
     pub fn peer_info(&self) -> &PeerInfo {
-        todo!("tokio")
+        &self.link().info
     }
 
     /// The address of the socket at the other end; `None` over other byte streams.
     #[must_use]
     pub fn remote_addr(&self) -> Option<SocketAddr> {
-        todo!("tokio")
+        self.link().ends.remote
     }
 
     /// How long the peer took to answer the last PING; `None` before the first answer.
     #[must_use]
     pub fn round_trip(&self) -> Option<Duration> {
-        todo!("tokio")
+        self.link().look(|state| state.machine.round_trip())
     }
 
     /// Opens a stream. The label, at most 1024 bytes, tells the peer what it is for. Waits while 100 streams are open.
@@ -48,8 +155,21 @@ impl Session {
     /// # Cancel safety
     /// Dropped before it is ready, it has opened none.
     pub async fn open_stream(&self, label: &str) -> Result<Stream, Error> {
-        let _ = label;
-        todo!("tokio")
+        let id = poll_fn(|cx| {
+            self.link().with(|state| {
+                if let Some(error) = state.over() {
+                    return Poll::Ready(Err(error));
+                }
+                match state.machine.open_stream(label) {
+                    Err(Error::Stream(ErrorCode::ResourceExhausted)) => {
+                        state.wait_to_open(cx);
+                        Poll::Pending
+                    }
+                    opened => Poll::Ready(opened),
+                }
+            })
+        });
+        Ok(Stream::new(self, id.await?, label.into()))
     }
 
     /// The streams that the peer opens: to whoever asks first, `None` to all others. [`dial`](super::dial) and
@@ -59,17 +179,29 @@ impl Session {
     /// refused.
     #[must_use]
     pub fn incoming(&self) -> Option<Incoming> {
-        todo!("tokio")
+        self.link()
+            .with(|state| state.take_incoming())
+            .then(|| Incoming { session: self.clone() })
     }
 
-    /// Ends the session: what was written still leaves and the socket is closed, in at most
+    /// Ends the session: what was written still leaves and the socket is closed, each in at most
     /// [`Config::close_timeout`](super::Config::close_timeout). From now on nothing can be opened or written. The
     /// protocol has no goodbye: the peer sees its streams break off that are not finished.
     ///
     /// # Cancel safety
     /// Dropped before it is ready, the session still closes.
     pub async fn close(&self) {
-        todo!("tokio")
+        self.link().with(|state| state.ask_to_close());
+        poll_fn(|cx| {
+            self.link().with(|state| {
+                if state.is_done() {
+                    return Poll::Ready(());
+                }
+                state.wait_for_end(cx);
+                Poll::Pending
+            })
+        })
+        .await;
     }
 
     /// Waits for the end of the session, and tells why it has ended. [`Error::Closed`] if this end or the peer closed it.
@@ -77,19 +209,44 @@ impl Session {
     /// # Cancel safety
     /// Safe.
     pub async fn closed(&self) -> Arc<Error> {
-        todo!("tokio")
+        poll_fn(|cx| {
+            self.link().with(|state| {
+                if let Some(reason) = state.reason() {
+                    return Poll::Ready(Arc::clone(reason));
+                }
+                state.wait_for_end(cx);
+                Poll::Pending
+            })
+        })
+        .await
     }
 
     /// Whether the session has ended.
     #[must_use]
     pub fn is_closed(&self) -> bool {
-        todo!("tokio")
+        self.link().look(|state| state.over().is_some())
+    }
+}
+
+/// A session that does not live for the sake of this.
+#[derive(Debug, Clone)]
+pub(super) struct WeakSession(Weak<Owner>);
+
+impl WeakSession {
+    pub(super) fn upgrade(&self) -> Option<Session> {
+        self.0.upgrade().map(Session::of)
+    }
+
+    pub(super) fn is_alive(&self) -> bool {
+        self.0.strong_count() > 0
     }
 }
 
 /// The streams that the peer opens. Dropping it refuses those to come, and those that wait.
 #[derive(Debug)]
-pub struct Incoming {}
+pub struct Incoming {
+    session: Session,
+}
 
 impl Incoming {
     /// The next stream that the peer opened; `None` once the session has ended.
@@ -97,6 +254,13 @@ impl Incoming {
     /// # Cancel safety
     /// Safe: a stream is either returned or still there.
     pub async fn next(&mut self) -> Option<Stream> {
-        todo!("tokio")
+        let (id, label) = poll_fn(|cx| self.session.link().with(|state| state.poll_arrival(cx))).await?;
+        Some(Stream::new(&self.session, id, label))
+    }
+}
+
+impl Drop for Incoming {
+    fn drop(&mut self) {
+        self.session.link().with(|state| state.drop_incoming());
     }
 }

@@ -1,7 +1,7 @@
 //! The chat as lines of text, for pipes.
 
-use super::room::{Happening, Line, Room};
-use crate::{exit::Failure, figures::now, out, signals::Stop};
+use super::room::{Happening, Room};
+use crate::{exit::Failure, figures::now, out, signals::Stop, talk::Line};
 use tokio::{
     io::{AsyncBufReadExt, BufReader, stdin},
     sync::mpsc::{Receiver, Sender},

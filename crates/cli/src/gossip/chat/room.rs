@@ -1,6 +1,6 @@
 //! What is going on in a chat: who is there and what was said, ready to be shown.
 
-use crate::out::Clean;
+use crate::talk::{Line, tame};
 use handfast_keys::PublicKey;
 use std::collections::{BTreeMap, VecDeque};
 
@@ -45,18 +45,6 @@ pub(super) enum What {
     Left,
     /// A text.
     Text(String),
-}
-
-/// One line, ready to be shown: nothing in it steers a terminal.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Line {
-    /// When, in milliseconds since 1970.
-    pub(super) at: u64,
-    /// Who says it; `None` for what is told about the chat.
-    pub(super) who: Option<String>,
-    /// Whether we have said it ourselves.
-    pub(super) own: bool,
-    pub(super) text: String,
 }
 
 /// The chat as this end sees it.
@@ -167,14 +155,6 @@ impl Room {
             _ => format!("·{key}"),
         }
     }
-}
-
-/// A text of somebody else as it may be shown: cut, and with nothing in it that a terminal obeys.
-fn tame(text: &str, longest: usize) -> String {
-    let text = text.trim();
-    let shown: String = text.chars().take(longest).collect();
-    let cut = if shown.len() < text.len() { "…" } else { "" };
-    format!("{}{cut}", Clean(shown))
 }
 
 #[cfg(test)]

@@ -1,13 +1,23 @@
 //! What a peer is made of.
 
-use super::{Identity, Peer};
+use super::{
+    Identity, Inner, Peer,
+    attesting::Attesting,
+    failures::Failures,
+    listener::Door,
+    roster::Roster,
+    services::{self, Services},
+};
 use crate::{
     Error, Locator, Principal, Visibility,
-    access::{Allow, RateLimiter},
+    access::{Allow, Invites, RateLimiter},
     noise::Suite,
-    tokio::Config,
+    px1::{self, Policy},
+    tokio::{Config, link::now},
 };
 use handfast_keys::KeyPair;
+use std::sync::{Arc, Mutex};
+use tokio::sync::{mpsc, watch};
 
 /// What strangers may take of a [`Peer`] that listens.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -145,18 +155,47 @@ impl Builder {
     /// What was wrong with the identity; [`Error::Keys`] if the system gives no randomness; [`Error::Misuse`] for an alias that
     /// cannot be one.
     pub async fn start(self) -> Result<Peer, Error> {
-        let _ = (
+        let now = now();
+        let node = match self.node {
+            Some(node) => node,
+            None => KeyPair::generate()?,
+        };
+        let default = Policy::of(self.visibility);
+        let policy = self.px1.map_or(default, |on| default.switched(on));
+        let capabilities = policy.announces().then(|| px1::LABEL.to_owned());
+        let node_key = node.public().clone();
+        let attesting = Attesting::new(
             self.identity?,
+            node,
             self.visibility,
-            self.allow,
-            self.node,
-            self.limits,
+            capabilities.into_iter().collect(),
             self.suite,
-            self.px1,
-            self.known,
-            self.advertise,
-            self.alias,
-        );
-        todo!("tokio")
+            now.unix,
+        )?;
+        let limits = self.limits.unwrap_or_else(|| Limits::of(self.visibility));
+        let (arrivals, arrived) = mpsc::channel(limits.waiting.max(1));
+        let inner = Arc::new_cyclic(|weak| Inner {
+            attesting,
+            node_key,
+            visibility: self.visibility,
+            allow: self.allow,
+            door: Door::new(&limits),
+            limits,
+            policy,
+            known: self.known,
+            advertise: self.advertise,
+            invites: Invites::new(),
+            services: Services::new(),
+            claims: services::claims(weak.clone(), policy.announces()),
+            places: Mutex::default(),
+            roster: Roster::default(),
+            arrivals,
+            arrived: tokio::sync::Mutex::new(arrived),
+            failures: Failures::new(),
+            listeners: Mutex::default(),
+            closed: watch::Sender::new(false),
+        });
+        services::keep_up(&inner);
+        Ok(Peer { inner })
     }
 }

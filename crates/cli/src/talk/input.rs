@@ -2,27 +2,55 @@
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::{style::Style, text::Span};
+use zeroize::Zeroizing;
 
 /// How many bytes can be typed: what fits a message, with room for what it is wrapped in.
 const LONGEST: usize = 8 * 1024;
 
-/// A line of text with a cursor in it.
-#[derive(Debug, Default)]
-pub(super) struct Input {
-    text: String,
+/// A line of text with a cursor in it. It may be a password: what was typed is erased, and not shown by `Debug`.
+#[derive(Default)]
+pub(crate) struct Input {
+    text: Zeroizing<String>,
     /// The byte before which the cursor stands. Invariant: it lies between two characters.
     cursor: usize,
 }
 
+impl std::fmt::Debug for Input {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Input(..)")
+    }
+}
+
 impl Input {
+    /// A line for a secret: no copy of it is left behind while it grows.
+    pub(crate) fn secret() -> Self {
+        Self {
+            text: Zeroizing::new(String::with_capacity(LONGEST)),
+            cursor: 0,
+        }
+    }
+
+    /// Takes what was typed, and begins anew.
+    pub(crate) fn take(&mut self) -> Zeroizing<String> {
+        let begun = Self {
+            text: Zeroizing::new(String::with_capacity(self.text.capacity())),
+            cursor: 0,
+        };
+        std::mem::replace(self, begun).text
+    }
+
+    /// How many characters were typed.
+    pub(crate) fn len(&self) -> usize {
+        self.text.chars().count()
+    }
+
     /// Reacts to a key. Returns the line, if it is finished.
-    pub(super) fn key(&mut self, key: &KeyEvent) -> Option<String> {
+    pub(crate) fn key(&mut self, key: &KeyEvent) -> Option<String> {
         let control = key.modifiers.contains(KeyModifiers::CONTROL);
         match key.code {
             KeyCode::Enter => {
-                self.cursor = 0;
-                let line = std::mem::take(&mut self.text);
-                return (!line.trim().is_empty()).then_some(line);
+                let line = self.take();
+                return (!line.trim().is_empty()).then(|| line.to_string());
             }
             KeyCode::Char('u') if control => self.cut(0, self.cursor),
             KeyCode::Char('k') if control => self.cut(self.cursor, self.text.len()),
@@ -46,12 +74,12 @@ impl Input {
     }
 
     /// Adds a text that was pasted; what steers a terminal, line ends too, becomes a space.
-    pub(super) fn paste(&mut self, text: &str) {
+    pub(crate) fn paste(&mut self, text: &str) {
         text.chars().for_each(|character| self.insert(character));
     }
 
     /// The part that fits into so many columns, and the column of the cursor in it.
-    pub(super) fn view(&self, columns: usize) -> (&str, usize) {
+    pub(crate) fn view(&self, columns: usize) -> (&str, usize) {
         let before = self.before();
         // The cursor needs a column of its own.
         let mut room = columns.saturating_sub(1);
@@ -140,12 +168,12 @@ mod tests {
         let mut input = typed("a👩‍🚀é");
         press(&mut input, KeyCode::Backspace);
         press(&mut input, KeyCode::Backspace);
-        assert_eq!(input.text, "a");
+        assert_eq!(*input.text, "a");
         let mut input = typed("añb");
         press(&mut input, KeyCode::Left);
         press(&mut input, KeyCode::Left);
         press(&mut input, KeyCode::Delete);
-        assert_eq!(input.text, "ab");
+        assert_eq!(*input.text, "ab");
         press(&mut input, KeyCode::Home);
         press(&mut input, KeyCode::Char('x'));
         assert_eq!((input.text.as_str(), input.cursor), ("xab", 1));
@@ -155,15 +183,15 @@ mod tests {
     fn words_and_halves_of_the_line_can_be_cut() {
         let mut input = typed("one two  three ");
         control(&mut input, 'w');
-        assert_eq!(input.text, "one two  ");
+        assert_eq!(*input.text, "one two  ");
         control(&mut input, 'w');
-        assert_eq!(input.text, "one ");
+        assert_eq!(*input.text, "one ");
         control(&mut input, 'u');
-        assert_eq!(input.text, "");
+        assert_eq!(*input.text, "");
         let mut input = typed("one two");
         press(&mut input, KeyCode::Home);
         control(&mut input, 'k');
-        assert_eq!(input.text, "");
+        assert_eq!(*input.text, "");
     }
 
     #[test]
@@ -181,7 +209,7 @@ mod tests {
     fn pasted_text_steers_nothing_and_is_bounded() {
         let mut input = Input::default();
         input.paste("a\n\u{1b}b");
-        assert_eq!(input.text, "a  b");
+        assert_eq!(*input.text, "a  b");
         input.paste(&"x".repeat(2 * LONGEST));
         assert_eq!(input.text.len(), LONGEST);
     }

@@ -1,7 +1,9 @@
-//! The inner states of recorded handshakes, which nobody outside can see. What can be seen is in `tests/vectors.rs`.
+//! The inner states of recorded handshakes, and peers that hold no key: what nobody outside can see or do. What can be seen
+//! is in `tests/vectors.rs`.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
 use super::{Initiator, Responder, Suite, cipher, schedule::Schedule};
+use crate::{Error, Fault};
 use bytes::BytesMut;
 use handfast_keys::{KeyPair, x25519};
 use serde_json::Value;
@@ -99,4 +101,59 @@ fn frames_are_sealed_under_their_number() {
         assert_eq!(opener.open_in_place(&mut buffer).unwrap(), hex(&vector["plaintext"]));
     }
     assert!(exhausted);
+}
+
+/// Keys of low order under which every agreement is the same: an initiator or responder that holds none, and says so in
+/// proper messages.
+#[test]
+fn static_keys_of_low_order_are_refused() {
+    let seal = |schedule: &mut Schedule, part: &mut [u8], key: &[u8]| {
+        part[..key.len()].copy_from_slice(key);
+        schedule.encrypt_and_hash(part).unwrap();
+    };
+    let (honest, hostile) = (KeyPair::from_seed(&[1; 32]).unwrap(), [0; 32]);
+    let ephemeral = |number| x25519::SecretKey::from_bytes(&[number; 32]).unwrap();
+
+    // The responder is hostile.
+    let (message1, initiator) = Initiator::new(&honest, ephemeral(3), Suite::Snap2p).message1().unwrap();
+    let (ours, theirs) = (ephemeral(4), x25519::PublicKey::from_bytes(message1));
+    let mut schedule = Schedule::new();
+    schedule.mix_hash(&message1);
+    schedule.mix_hash(&[]);
+    let mut message2 = [0; 96];
+    message2[..32].copy_from_slice(ours.public().as_bytes());
+    schedule.mix_hash(ours.public().as_bytes());
+    schedule.mix_key(&ours, &theirs).unwrap();
+    seal(&mut schedule, &mut message2[32..80], &hostile);
+    // What everybody agrees on with such a key.
+    schedule.mix_secret(&[0; 32]);
+    schedule.encrypt_and_hash(&mut message2[80..]).unwrap();
+    assert!(matches!(
+        initiator.handle(&message2),
+        Err(Error::Protocol(Fault::Noise))
+    ));
+
+    // The initiator is hostile.
+    let ours = ephemeral(3);
+    let (message2, responder) = Responder::new(&honest, ephemeral(4), Suite::Snap2p)
+        .handle(ours.public().as_bytes())
+        .unwrap();
+    let mut schedule = Schedule::new();
+    schedule.mix_hash(ours.public().as_bytes());
+    schedule.mix_hash(&[]);
+    schedule.mix_hash(&message2[..32]);
+    let theirs = x25519::PublicKey::from_bytes(message2[..32].try_into().unwrap());
+    schedule.mix_key(&ours, &theirs).unwrap();
+    let mut rest = message2[32..].to_vec();
+    schedule.decrypt_and_hash(&mut rest[..48]).unwrap();
+    schedule.mix_key(&ours, honest.agreement().public()).unwrap();
+    schedule.decrypt_and_hash(&mut rest[48..]).unwrap();
+    let mut message3 = [0; 64];
+    seal(&mut schedule, &mut message3[..48], &hostile);
+    schedule.mix_secret(&[0; 32]);
+    schedule.encrypt_and_hash(&mut message3[48..]).unwrap();
+    assert!(matches!(
+        responder.handle(&message3),
+        Err(Error::Protocol(Fault::Noise))
+    ));
 }

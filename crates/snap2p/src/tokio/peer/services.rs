@@ -1,0 +1,297 @@
+//! What peers do for each other on streams of their own: PX-1 and aliases.
+
+use super::Inner;
+use crate::{
+    Error, ErrorCode, Fault, Locator, Principal,
+    frame::{self, Decoder},
+    px1::{self, Message, Push, Request, Response, Source},
+    tokio::{Session, Stream, link::now, session::Claims},
+};
+use bytes::BytesMut;
+use std::{
+    net::IpAddr,
+    sync::{Arc, Weak},
+    time::Duration,
+};
+use tokio::{
+    io::{AsyncRead, AsyncReadExt, AsyncWriteExt},
+    sync::Semaphore,
+    time::{sleep, timeout},
+};
+
+/// How long a peer may take for one exchange: asking, answering, telling.
+const EXCHANGE_TIMEOUT: Duration = Duration::from_secs(5);
+/// How many exchanges that others begin run at once. Each costs some kilobytes for as long as the peer keeps us waiting.
+const EXCHANGES_MAX: usize = 64;
+/// How many of those whom the builder knows are told where we are.
+const KNOWN_MAX: usize = 8;
+/// How many messages one stream may carry.
+const MESSAGES_MAX: usize = 16;
+
+/// The exchanges that others may begin now.
+#[derive(Debug)]
+pub(super) struct Services {
+    room: Arc<Semaphore>,
+}
+
+impl Services {
+    pub(super) fn new() -> Self {
+        Self {
+            room: Arc::new(Semaphore::new(EXCHANGES_MAX)),
+        }
+    }
+}
+
+/// Whether a peer says that it answers.
+pub(super) fn may_be_asked(session: &Session) -> bool {
+    announces(session, px1::LABEL)
+}
+
+fn announces(session: &Session, capability: &str) -> bool {
+    session.peer_info().capabilities.iter().any(|other| other == capability)
+}
+
+/// The streams that are not for the application.
+pub(super) fn claims(peer: Weak<Inner>, px1: bool) -> Claims {
+    let labels: &'static [&'static str] = if px1 { &[px1::LABEL] } else { &[] };
+    Claims {
+        labels,
+        on_claimed: Arc::new(move |session, stream| {
+            if let Some(peer) = peer.upgrade() {
+                peer.serve(session, stream);
+            }
+        }),
+    }
+}
+
+/// Keeps what others know of us fresh, for as long as the peer lives: they forget it after [`px1::TTL`].
+pub(super) fn keep_up(peer: &Arc<Inner>) {
+    let mut closed = peer.closed.subscribe();
+    let peer = Arc::downgrade(peer);
+    let upkeep = async move {
+        loop {
+            sleep(px1::TTL / 2).await;
+            let Some(peer) = peer.upgrade() else { return };
+            peer.places().expire(now().instant);
+            peer.roster.all().iter().for_each(|session| peer.greet(session));
+        }
+    };
+    tokio::spawn(async move {
+        tokio::select! {
+            // It also ends once the peer is dropped.
+            _ = closed.wait_for(|closed| *closed) => {}
+            () = upkeep => {}
+        }
+    });
+}
+
+impl Inner {
+    /// Runs an exchange that a peer began.
+    fn serve(self: Arc<Self>, session: Session, mut stream: Stream) {
+        let Ok(place) = Arc::clone(&self.services.room).try_acquire_owned() else {
+            return stream.reset(ErrorCode::ResourceExhausted);
+        };
+        tokio::spawn(async move {
+            let exchange = async { self.serve_px1(&session, &mut stream).await };
+            match timeout(EXCHANGE_TIMEOUT, exchange).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => {
+                    tracing::debug!(peer = %session.principal(), %error, "a request that is none");
+                    stream.reset(ErrorCode::InvalidMessage);
+                }
+                Err(_) => stream.reset(ErrorCode::Timeout),
+            }
+            drop(place);
+        });
+    }
+
+    async fn serve_px1(&self, session: &Session, stream: &mut Stream) -> Result<(), Error> {
+        let asker = session.principal();
+        let listed = !self.allow.is_everybody() && self.allow.allows(asker);
+        if !self.policy.serves(listed) {
+            return Err(Error::Stream(ErrorCode::StreamRefused));
+        }
+        let mut frames = Frames::new(px1::MESSAGE_MAX);
+        for _ in 0..MESSAGES_MAX {
+            let Some(bytes) = frames.next(stream).await? else { break };
+            match Message::decode(&bytes)? {
+                Message::Request(request) => {
+                    let locators = self.answer(session, &request);
+                    send(stream, &Message::Response(Response { locators })).await?;
+                }
+                Message::Push(push) => self.hear(asker, push),
+                Message::Response(_) => return Err(Fault::Unexpected("an answer that nobody asked for").into()),
+            }
+        }
+        stream.shutdown().await.map_err(io_error)
+    }
+
+    fn answer(&self, session: &Session, request: &Request) -> Vec<Locator> {
+        let most = request.max_results.unwrap_or(u64::MAX);
+        let most = usize::try_from(most).unwrap_or(usize::MAX).min(px1::LOCATORS_MAX);
+        if request.principal == self.attesting.identity().principal {
+            let mut places = if self.policy.tells_of_itself() {
+                self.own_places(session)
+            } else {
+                Vec::new()
+            };
+            places.truncate(most);
+            return places;
+        }
+        self.places().answer(&request.principal, most, now().instant)
+    }
+
+    fn hear(&self, teller: &Principal, push: Push) {
+        let source = if push.principal == *teller {
+            Source::Itself
+        } else {
+            Source::Hearsay { teller: *teller }
+        };
+        if push.principal != self.attesting.identity().principal {
+            self.places()
+                .learn(push.principal, push.locators, source, push.ttl, now().instant);
+        }
+    }
+
+    /// Where the peer at the other end of a session can dial us.
+    fn own_places(&self, session: &Session) -> Vec<Locator> {
+        if !self.advertise.is_empty() {
+            return self.advertise.clone();
+        }
+        let mut places = Vec::new();
+        for bound in self.listening() {
+            let ip = match session.local_addr() {
+                Some(local) if bound.ip().is_unspecified() => local.ip().to_canonical(),
+                _ => bound.ip(),
+            };
+            if !IpAddr::is_unspecified(&ip)
+                && let Ok(place) = Locator::new(&ip.to_string(), bound.port())
+                && !places.contains(&place)
+            {
+                places.push(place);
+            }
+        }
+        places.truncate(px1::LOCATORS_MAX);
+        places
+    }
+
+    /// Asks a peer where a principal is. Nothing, if it does not know, or does not answer.
+    pub(super) async fn ask(&self, session: &Session, principal: Principal) -> Vec<Locator> {
+        let exchange = async {
+            let mut stream = session.open_stream(px1::LABEL).await?;
+            let request = Message::Request(Request {
+                principal,
+                max_results: Some(px1::LOCATORS_MAX as u64),
+            });
+            send(&mut stream, &request).await?;
+            stream.shutdown().await.map_err(io_error)?;
+            let answer = Frames::new(px1::MESSAGE_MAX).next(&mut stream).await?;
+            match Message::decode(&answer.ok_or(Error::Truncated("an answer"))?)? {
+                Message::Response(response) => Ok(response.locators),
+                _ => Err(Error::from(Fault::Unexpected("no answer to what was asked"))),
+            }
+        };
+        let locators = match timeout(EXCHANGE_TIMEOUT, exchange).await {
+            Ok(Ok(locators)) => locators,
+            Ok(Err(error)) => {
+                tracing::debug!(peer = %session.principal(), %error, "it does not answer");
+                Vec::new()
+            }
+            Err(_) => Vec::new(),
+        };
+        let teller = *session.principal();
+        let source = if teller == principal {
+            Source::Itself
+        } else {
+            Source::Hearsay { teller }
+        };
+        if !locators.is_empty() {
+            self.places()
+                .learn(principal, locators.iter().cloned(), source, px1::TTL, now().instant);
+        }
+        locators
+    }
+
+    /// Tells everybody who is connected, and those whom the builder knows, where we listen now; if that is to be told.
+    pub(super) fn announce(self: &Arc<Self>) {
+        if !self.policy.tells_of_itself() {
+            return;
+        }
+        self.roster.all().iter().for_each(|session| self.greet(session));
+        for place in self.known.iter().take(KNOWN_MAX).cloned() {
+            let peer = Arc::clone(self);
+            tokio::spawn(async move { peer.greet_at(&place).await });
+        }
+    }
+
+    /// Tells a peer what it may know of us, now that it is proved.
+    pub(super) fn greet(self: &Arc<Self>, session: &Session) {
+        let push = (self.policy.tells_of_itself() && announces(session, px1::LABEL))
+            .then(|| self.own_places(session))
+            .filter(|places| !places.is_empty());
+        let Some(locators) = push else { return };
+        let push = Message::Push(Push {
+            principal: self.attesting.identity().principal,
+            locators,
+            ttl: px1::TTL,
+        });
+        let session = session.clone();
+        tokio::spawn(async move {
+            let exchange = async {
+                let mut stream = session.open_stream(px1::LABEL).await?;
+                send(&mut stream, &push).await?;
+                stream.shutdown().await.map_err(io_error)?;
+                // The other end closes its side when it has heard.
+                Frames::new(px1::MESSAGE_MAX).next(&mut stream).await.map(drop)
+            };
+            if let Ok(Err(error)) = timeout(EXCHANGE_TIMEOUT, exchange).await {
+                tracing::debug!(%error, "the peer does not want to know where we are");
+            }
+        });
+    }
+}
+
+async fn send(stream: &mut Stream, message: &Message) -> Result<(), Error> {
+    send_frame(stream, &message.encode()).await
+}
+
+async fn send_frame(stream: &mut Stream, bytes: &[u8]) -> Result<(), Error> {
+    let mut out = BytesMut::with_capacity(frame::len_len(bytes.len()) + bytes.len());
+    frame::put_len(bytes.len(), &mut out);
+    out.extend_from_slice(bytes);
+    stream.write_all(&out).await.map_err(io_error)
+}
+
+/// Reads frames off a stream.
+struct Frames {
+    decoder: Decoder,
+    input: BytesMut,
+}
+
+impl Frames {
+    fn new(max: usize) -> Self {
+        Self {
+            decoder: Decoder::new(max),
+            input: BytesMut::new(),
+        }
+    }
+
+    /// The next frame; `None` at the end of the stream.
+    async fn next(&mut self, stream: &mut (impl AsyncRead + Unpin)) -> Result<Option<BytesMut>, Error> {
+        loop {
+            if let Some(frame) = self.decoder.next(&mut self.input)? {
+                return Ok(Some(frame));
+            }
+            if stream.read_buf(&mut self.input).await.map_err(io_error)? == 0 {
+                return Ok(None);
+            }
+        }
+    }
+}
+
+fn io_error(error: std::io::Error) -> Error {
+    Error::Io {
+        what: "the exchange ended early".into(),
+        error,
+    }
+}

@@ -1,0 +1,5 @@
+#![no_main]
+libfuzzer_sys::fuzz_target!(|data: &[u8]| {
+    handfast_snap2p::check::wallet_file(data);
+    handfast_snap2p::check::mnemonic(data);
+});
