@@ -267,7 +267,7 @@ impl Session {
     fn ping_if_due(&mut self, now: Now) -> Result<(), Error> {
         let deaf = !self.takes_more();
         if let Some(ping) = self.keepalive.handle_timeout(deaf, now)? {
-            self.sending.say(Message::Ping(ping));
+            self.sending.ping(ping);
         }
         Ok(())
     }

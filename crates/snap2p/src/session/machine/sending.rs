@@ -1,19 +1,21 @@
 //! What waits to be sent, and in which order it leaves.
 
-use crate::{Message, StreamId};
+use crate::{Message, StreamId, message::Ping};
 use std::collections::VecDeque;
 
 /// The most answers (PONG, CLOSE_STREAM, ERROR) that wait for a peer that does not take them; then nothing more of it is read.
 /// Stops a peer that asks without listening.
 pub(super) const REPLIES_MAX: usize = 64;
 
-/// The most words of our own (OPEN_STREAM, CLOSE_STREAM, PING) that wait before no further stream is opened. Stops an
+/// The most words of our own (OPEN_STREAM, CLOSE_STREAM) that wait before no further stream is opened. Stops an
 /// application that opens and drops streams faster than the peer takes them.
 pub(super) const OWN_MAX: usize = 256;
 
 /// Messages and streams that wait for their turn.
 #[derive(Debug, Default)]
 pub(super) struct Sending {
+    /// A PING that is due.
+    ping: Option<Ping>,
     /// Our own words, in the order in which they must leave.
     own: VecDeque<Message>,
     /// Answers to the peer.
@@ -25,6 +27,10 @@ pub(super) struct Sending {
 }
 
 impl Sending {
+    pub(super) const fn ping(&mut self, ping: Ping) {
+        self.ping = Some(ping);
+    }
+
     pub(super) fn say(&mut self, message: Message) {
         self.own.push_back(message);
     }
@@ -42,16 +48,17 @@ impl Sending {
     }
 
     pub(super) fn has_messages(&self) -> bool {
-        !self.own.is_empty() || !self.replies.is_empty()
+        self.ping.is_some() || !self.own.is_empty() || !self.replies.is_empty()
     }
 
     pub(super) fn has_data(&self) -> bool {
         !self.turn.is_empty()
     }
 
-    /// The next message: our own words go before answers, and both before data.
+    /// The next message: a PING goes before answers, those before our own words, and all before data.
     pub(super) fn next_message(&mut self) -> Option<Message> {
-        pop(&mut self.own).or_else(|| pop(&mut self.replies))
+        let ping = self.ping.take().map(Message::Ping);
+        ping.or_else(|| pop(&mut self.replies)).or_else(|| pop(&mut self.own))
     }
 
     /// The stream whose turn it is.

@@ -73,7 +73,6 @@ impl Stream {
 #[derive(Debug)]
 pub(super) struct Streams {
     table: HashMap<StreamId, Stream>,
-    role: Role,
     max: usize,
     /// How much of one stream may wait before reading stops.
     soft: usize,
@@ -101,7 +100,6 @@ impl Streams {
     pub(super) fn new(role: Role, max: usize, soft: usize) -> Self {
         Self {
             table: HashMap::new(),
-            role,
             max,
             soft: soft.max(1),
             live: 0,

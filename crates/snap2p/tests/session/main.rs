@@ -1,0 +1,5 @@
+//! Handshakes and sessions without sockets: recorded, between two machines, and with peers that mean harm.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+mod recorded;
+mod support;
