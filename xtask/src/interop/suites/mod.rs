@@ -58,6 +58,8 @@ pub(super) enum List {
     Json,
     /// Keys, addresses, signatures and files of Stacks wallets.
     Wallets,
+    /// Sessions with a stand-in for SNaP2P's reference.
+    Snap2p,
     Program,
 }
 

@@ -11,12 +11,27 @@
 //!   ours.rs   theirs.rs   the two sides
 //! ```
 
+mod meetings;
+mod ours;
+mod streams;
+mod theirs;
 mod wallets;
 
-use super::Add;
+use super::{Add, Direction, List, Title};
 use anyhow::Result;
 
 pub(super) fn add(add: &mut Add<'_>) -> Result<()> {
     wallets::add(add)?;
+    meetings::add(add);
+    streams::add(add);
     Ok(())
+}
+
+/// The title of a suite against the stand-in.
+fn title(what: &str) -> Title {
+    Title {
+        peer: format!("a stand-in for the SNaP2P reference, {what}"),
+        list: List::Snap2p,
+        direction: Direction::Both,
+    }
 }
