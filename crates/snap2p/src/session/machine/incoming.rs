@@ -36,7 +36,7 @@ impl Session {
     /// or while the peer does not take our answers: then do not read the socket.
     #[must_use]
     pub fn wants_input(&self) -> bool {
-        self.over.is_none() && self.takes_more() && self.sending.takes_replies()
+        self.over.is_none() && self.takes_more() && self.sending.takes_replies() && self.sending.takes_own()
     }
 
     /// Whether the application keeps up.
