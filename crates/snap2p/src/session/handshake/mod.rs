@@ -6,7 +6,7 @@ mod dialling;
 
 use super::{Answer, Config, Dial, Local, PeerInfo, Role, Secrets, Session};
 use crate::{
-    Error, Fault, Message, Now, Principal,
+    Error, Message, Now, Principal,
     frame::{self, Decoder},
     limits::{
         CAPABILITIES_MAX, CAPABILITY_LEN_MAX, HANDSHAKE_FRAME_MAX, HANDSHAKE_TIMEOUT, TAG_LEN, TOKEN_MAX, TOKEN_MIN,

@@ -1,5 +1,7 @@
 //! The session machine.
 
+#[cfg(feature = "_check")]
+mod audit;
 mod event;
 mod incoming;
 mod keepalive;
@@ -267,7 +269,7 @@ impl Session {
     fn ping_if_due(&mut self, now: Now) -> Result<(), Error> {
         let deaf = !self.takes_more();
         if let Some(ping) = self.keepalive.handle_timeout(deaf, now)? {
-            self.sending.say(Message::Ping(ping));
+            self.sending.ping(ping);
         }
         Ok(())
     }

@@ -96,7 +96,7 @@ impl Session {
     }
 
     /// Seals what waits into `out`, as long as that has less than `limit` bytes: PINGs, answers, opened and closed streams
-    /// first, then one frame of each stream in turn. The last frame may pass `limit` by
+    /// first, in this order, then one frame of each stream in turn. The last frame may pass `limit` by
     /// [`limits::DATA_MAX`](crate::limits::DATA_MAX) and some bytes.
     ///
     /// Nothing comes of it once the session is over, or while an initiator holds everything back.

@@ -1,19 +1,22 @@
 //! What waits to be sent, and in which order it leaves.
 
-use crate::{Message, StreamId};
+use crate::{Message, StreamId, message::Ping};
 use std::collections::VecDeque;
 
 /// The most answers (PONG, CLOSE_STREAM, ERROR) that wait for a peer that does not take them; then nothing more of it is read.
 /// Stops a peer that asks without listening.
 pub(super) const REPLIES_MAX: usize = 64;
 
-/// The most words of our own (OPEN_STREAM, CLOSE_STREAM, PING) that wait before no further stream is opened. Stops an
-/// application that opens and drops streams faster than the peer takes them.
+/// The most words of our own (OPEN_STREAM, CLOSE_STREAM) that wait before no further stream is opened, and nothing more is
+/// read. Stops a peer that opens streams for the application to refuse and does not take the refusals, and an application
+/// that opens and drops streams faster than the peer takes them.
 pub(super) const OWN_MAX: usize = 256;
 
 /// Messages and streams that wait for their turn.
 #[derive(Debug, Default)]
 pub(super) struct Sending {
+    /// A PING that is due.
+    ping: Option<Ping>,
     /// Our own words, in the order in which they must leave.
     own: VecDeque<Message>,
     /// Answers to the peer.
@@ -25,6 +28,10 @@ pub(super) struct Sending {
 }
 
 impl Sending {
+    pub(super) const fn ping(&mut self, ping: Ping) {
+        self.ping = Some(ping);
+    }
+
     pub(super) fn say(&mut self, message: Message) {
         self.own.push_back(message);
     }
@@ -42,16 +49,17 @@ impl Sending {
     }
 
     pub(super) fn has_messages(&self) -> bool {
-        !self.own.is_empty() || !self.replies.is_empty()
+        self.ping.is_some() || !self.own.is_empty() || !self.replies.is_empty()
     }
 
     pub(super) fn has_data(&self) -> bool {
         !self.turn.is_empty()
     }
 
-    /// The next message: our own words go before answers, and both before data.
+    /// The next message: a PING goes before answers, those before our own words, and all before data.
     pub(super) fn next_message(&mut self) -> Option<Message> {
-        pop(&mut self.own).or_else(|| pop(&mut self.replies))
+        let ping = self.ping.take().map(Message::Ping);
+        ping.or_else(|| pop(&mut self.replies)).or_else(|| pop(&mut self.own))
     }
 
     /// The stream whose turn it is.
@@ -84,23 +92,47 @@ impl Sending {
             }
             !has_room
         });
-        if self.waiting.is_empty() {
-            self.waiting = VecDeque::new();
-        }
+        settle(&mut self.waiting);
     }
 
     /// Forgets what a stream that has ended wanted to send.
     pub(super) fn forget(&mut self, id: StreamId) {
-        self.turn.retain(|other| *other != id);
-        self.waiting.retain(|other| *other != id);
+        for line in [&mut self.turn, &mut self.waiting] {
+            line.retain(|other| *other != id);
+            settle(line);
+        }
     }
 }
 
-/// Takes the first; an empty line holds no memory.
+/// Takes the first.
 pub(super) fn pop<T>(line: &mut VecDeque<T>) -> Option<T> {
     let first = line.pop_front();
+    settle(line);
+    first
+}
+
+/// An empty line holds no memory.
+fn settle<T>(line: &mut VecDeque<T>) {
     if line.is_empty() && line.capacity() > 0 {
         *line = VecDeque::new();
     }
-    first
+}
+
+#[cfg(feature = "_check")]
+impl Sending {
+    /// Asserts what the documents say of the lines; `streams` are in the table.
+    pub(super) fn audit(&self, streams: usize) {
+        assert!(self.replies.len() <= REPLIES_MAX);
+        // What is open when the line is full can still be closed.
+        assert!(self.own.len() <= OWN_MAX + streams + 1);
+        for line in [&self.turn, &self.waiting] {
+            let unique: std::collections::HashSet<_> = line.iter().collect();
+            assert_eq!(unique.len(), line.len(), "each stands in a line once");
+        }
+    }
+
+    /// How much memory the lines hold besides themselves, in items.
+    pub(super) fn capacity(&self) -> usize {
+        self.own.capacity() + self.replies.capacity() + self.turn.capacity() + self.waiting.capacity()
+    }
 }

@@ -73,7 +73,6 @@ impl Stream {
 #[derive(Debug)]
 pub(super) struct Streams {
     table: HashMap<StreamId, Stream>,
-    role: Role,
     max: usize,
     /// How much of one stream may wait before reading stops.
     soft: usize,
@@ -101,7 +100,6 @@ impl Streams {
     pub(super) fn new(role: Role, max: usize, soft: usize) -> Self {
         Self {
             table: HashMap::new(),
-            role,
             max,
             soft: soft.max(1),
             live: 0,
@@ -130,12 +128,6 @@ impl Streams {
 
     pub(super) const fn has_room(&self) -> bool {
         self.live < self.max
-    }
-
-    /// How many are in the table; those that have ended on the wire, and not for the application, among them.
-    #[cfg(any(test, feature = "_check"))]
-    pub(super) fn len(&self) -> usize {
-        self.table.len()
     }
 
     pub(super) fn get(&self, id: StreamId) -> Result<&Stream, Error> {
@@ -307,3 +299,43 @@ impl Streams {
 }
 
 const GONE: Error = Error::Stream(ErrorCode::StreamClosed);
+
+#[cfg(feature = "_check")]
+impl Streams {
+    /// How many are in the table; those that have ended on the wire, and not for the application, among them.
+    pub(super) fn len(&self) -> usize {
+        self.table.len()
+    }
+
+    /// Asserts that every sum is that of its parts.
+    pub(super) fn audit(&self) {
+        let streams = || self.table.values();
+        assert_eq!(self.live, streams().filter(|stream| stream.closed.is_none()).count());
+        assert!(self.live <= self.max);
+        assert_eq!(
+            self.unread,
+            streams().map(|stream| stream.received.len()).sum::<usize>()
+        );
+        assert_eq!(self.unsent, streams().map(|stream| stream.queue.len()).sum::<usize>());
+        assert_eq!(
+            self.full,
+            streams().filter(|stream| stream.received.len() >= self.soft).count()
+        );
+        for stream in streams() {
+            assert!(
+                stream.closed.is_none() || stream.queue.is_empty(),
+                "nothing is sent on a stream that has ended"
+            );
+            assert!(
+                !(stream.closed.is_some() && stream.released),
+                "nobody needs it any more"
+            );
+            assert!(!stream.released || stream.received.len() == 0, "nobody reads it");
+        }
+    }
+
+    /// How much memory the table holds, in items.
+    pub(super) fn capacity(&self) -> usize {
+        self.table.capacity()
+    }
+}
