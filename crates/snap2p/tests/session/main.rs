@@ -7,4 +7,6 @@ mod hostile;
 mod laws;
 mod puppet;
 mod recorded;
+mod sessions;
 mod support;
+mod weaknesses;
