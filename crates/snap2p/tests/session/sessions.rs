@@ -449,3 +449,24 @@ fn a_whole_frame_is_read_without_a_copy() {
     assert_eq!(data.len(), DATA_MAX);
     assert!(buffer.contains(&data.as_ptr()), "it lies where it arrived");
 }
+
+#[test]
+fn spans_without_end_are_no_trouble() {
+    let forever = Config {
+        ping_interval: Duration::MAX,
+        pong_timeout: Duration::MAX,
+        first_frame_wait: Duration::MAX,
+        receive_patience: Duration::MAX,
+        receive_soft: 1,
+        ..Config::default()
+    };
+    let mut pair = Pair::with(forever);
+    pair.settle();
+    let id = pair.alice.open_stream("").unwrap();
+    pair.alice.write(id, b"full").unwrap();
+    pair.settle();
+    assert!(!pair.bob.wants_input());
+    pair.clock.advance(Duration::from_secs(24 * 3600));
+    pair.bob.handle_timeout(pair.clock.0).unwrap();
+    assert!(pair.bob.poll_timeout().is_some());
+}

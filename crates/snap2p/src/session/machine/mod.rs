@@ -99,7 +99,8 @@ impl Session {
         config: Config,
         now: Now,
     ) -> Self {
-        decoder.set_max(config.frame_max.min(crate::limits::FRAME_MAX));
+        let config = config.within_reason();
+        decoder.set_max(config.frame_max);
         let held = match peer.role {
             super::Role::Initiator => Some(now.instant + config.first_frame_wait),
             super::Role::Responder => None,
