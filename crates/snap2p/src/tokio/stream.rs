@@ -82,7 +82,6 @@ impl Stream {
             },
             writer: StreamWriter {
                 shared,
-                mark: None,
                 is_finished: false,
             },
         }
@@ -170,8 +169,6 @@ fn broken_off(error: Error) -> io::Error {
 #[derive(Debug)]
 pub struct StreamWriter {
     shared: Arc<Shared>,
-    /// Where in the session's output a flush that is under way ends.
-    mark: Option<u64>,
     /// Whether it was said that everything is written.
     is_finished: bool,
 }
@@ -217,12 +214,12 @@ impl AsyncWrite for StreamWriter {
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let this = self.get_mut();
-        let id = this.shared.id;
-        let mark = &mut this.mark;
-        this.shared.link().with(|state| match state.reason() {
+        let id = self.shared.id;
+        self.shared.link().with(|state| match state.reason() {
             Some(reason) => Poll::Ready(Err(io::Error::new(io::ErrorKind::BrokenPipe, Arc::clone(reason)))),
-            None => state.poll_flush(id, mark, cx).map(Ok),
+            None => state
+                .poll_flush(id, cx)
+                .map_err(|error| io::Error::new(io::ErrorKind::BrokenPipe, error)),
         })
     }
 
