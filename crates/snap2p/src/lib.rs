@@ -6,6 +6,7 @@
 
 pub mod access;
 pub mod alias;
+mod cbor;
 #[cfg(any(feature = "tokio", feature = "http"))]
 pub mod chain;
 mod code;
