@@ -143,7 +143,13 @@ impl<R: AsyncRead + Send + Unpin> Driver<R> {
                 Poll::Ready(Ok(_)) => {
                     again = true;
                     let input = &mut self.input;
-                    self.link.with(|state| state.machine.handle_input(input, now()))?;
+                    self.link.with(|state| {
+                        let taken = state.machine.handle_input(input, now());
+                        // Noted before anything makes room again: frames that were left over wait in the input, and no byte
+                        // has to come for them.
+                        state.may_read();
+                        taken
+                    })?;
                 }
                 Poll::Ready(Err(error)) => return Err(io_error("cannot read from the peer", error)),
                 Poll::Pending => {}

@@ -1,0 +1,142 @@
+//! Peers that mean harm, and applications in a hurry.
+#![cfg(feature = "tokio")]
+
+#[path = "support/raw.rs"]
+mod raw;
+mod support;
+
+use handfast_snap2p::{
+    Error, ErrorCode, Message, StreamId,
+    session::{self, Answer, Dial},
+    tokio::{Config, Incoming, Session, answer, dial},
+};
+use raw::{Raw, close, data, local, open, ping};
+use std::{
+    future::{Future, ready},
+    io,
+    pin::{Pin, pin},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::{Context, Poll, Wake, Waker},
+    time::Duration,
+};
+use support::soon;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf, duplex};
+
+/// More than any test here writes at once.
+const PIPE: usize = 1 << 20;
+
+/// A session of ours that a raw peer has dialled.
+async fn dialled(config: Config) -> (Session, Incoming, Raw<DuplexStream>) {
+    let (ours, theirs) = duplex(PIPE);
+    let local = local();
+    let answered = answer(ours, &local, Answer::default(), |_| ready(true), config);
+    let (answered, raw) = soon(async { tokio::join!(answered, Raw::dial(theirs)) }).await;
+    let (session, incoming) = answered.unwrap();
+    (session, incoming, raw)
+}
+
+/// A session of ours that a raw peer has answered.
+async fn answered(config: Config) -> (Session, Incoming, Raw<DuplexStream>) {
+    let (ours, theirs) = duplex(PIPE);
+    let local = local();
+    let dialled = dial(ours, &local, Dial::default(), config);
+    let (dialled, raw) = soon(async { tokio::join!(dialled, Raw::answer(theirs)) }).await;
+    let (session, incoming) = dialled.unwrap();
+    (session, incoming, raw)
+}
+
+/// What a future gives without waiting.
+fn at_once<T>(future: impl Future<Output = T>) -> Option<T> {
+    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(value) => Some(value),
+        Poll::Pending => None,
+    }
+}
+
+#[tokio::test]
+async fn what_lies_behind_a_burst_of_questions_is_taken_without_more_input() {
+    let (_session, mut incoming, mut raw) = dialled(Config::default()).await;
+    let mut burst: Vec<_> = (0..1000).map(ping).collect();
+    burst.push(open(0, "behind"));
+    raw.say(&burst).await;
+    let stream = soon(incoming.next()).await.expect("the session has ended");
+    assert_eq!(stream.label(), "behind");
+}
+
+#[tokio::test]
+async fn what_lies_behind_a_burst_is_not_lost_when_the_peer_closes() {
+    let (_session, mut incoming, mut raw) = dialled(Config::default()).await;
+    let mut burst: Vec<_> = (0..1000).map(ping).collect();
+    burst.extend([open(0, "behind"), data(0, b"all", true)]);
+    raw.say(&burst).await;
+    raw.io.shutdown().await.unwrap();
+    let stream = soon(incoming.next()).await.expect("the session has ended");
+    assert_eq!(stream.label(), "behind");
+}
+
+#[tokio::test]
+async fn refusals_that_the_peer_does_not_take_stop_the_reading() {
+    // Less than the refusals of one burst, so that they have to wait.
+    let (ours, theirs) = duplex(4096);
+    let us = local();
+    let answered = answer(ours, &us, Answer::default(), |_| ready(true), Config::default());
+    let (answered, mut raw) = soon(async { tokio::join!(answered, Raw::dial(theirs)) }).await;
+    let (_session, incoming) = answered.unwrap();
+    drop(incoming);
+    // Some 300 KiB of refusals fill the output, and a thousand more every queue.
+    let flood: Vec<_> = (0..200_000).map(|id| open(2 * id, "")).collect();
+    let flood = raw.seal(&flood);
+    let all = flood.len();
+    let mut sent = 0;
+    while let Some(written) = at_once(raw.io.write(&flood[sent..])) {
+        sent += written.unwrap();
+        for _ in 0..8 {
+            tokio::task::yield_now().await;
+        }
+        if sent == all {
+            break;
+        }
+    }
+    assert!(sent < all, "all of {all} bytes were taken, and no refusal of them was");
+}
+
+/// A stream of bytes that can be made endless.
+struct Endless {
+    io: DuplexStream,
+    talks: Arc<AtomicBool>,
+}
+
+impl AsyncRead for Endless {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if self.talks.load(Ordering::Relaxed) {
+            let len = buf.remaining();
+            buf.put_slice(&vec![0; len]);
+            return Poll::Ready(Ok(()));
+        }
+        Pin::new(&mut self.io).poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for Endless {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.io).poll_write(cx, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_shutdown(cx)
+    }
+}
+
+struct Silent;
+
+impl Wake for Silent {
+    fn wake(self: Arc<Self>) {}
+}
+
