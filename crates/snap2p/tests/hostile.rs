@@ -78,6 +78,33 @@ async fn what_lies_behind_a_burst_is_not_lost_when_the_peer_closes() {
 }
 
 #[tokio::test]
+async fn streams_that_nobody_has_taken_are_few_even_if_the_peer_closes_them() {
+    const TRIES: u64 = 2000;
+    let (_session, mut incoming, mut raw) = dialled(Config::default()).await;
+    let label = "x".repeat(1024);
+    for id in 0..TRIES {
+        raw.say(&[open(2 * id, &label), close(2 * id, None)]).await;
+    }
+    let refused = |message: &&Message| {
+        matches!(
+            message,
+            Message::CloseStream {
+                code: Some(ErrorCode::ResourceExhausted),
+                ..
+            }
+        )
+    };
+    let refusals = soon(raw.hear_until_pong()).await.iter().filter(refused).count();
+    let mut waiting = Vec::new();
+    while let Some(stream) = at_once(incoming.next()) {
+        waiting.extend(stream);
+    }
+    let taken = waiting.len();
+    assert!(refusals >= 1700, "only {refusals} of {TRIES} were refused");
+    assert!(taken <= 300, "{taken} streams that ended long ago waited");
+}
+
+#[tokio::test]
 async fn refusals_that_the_peer_does_not_take_stop_the_reading() {
     // Less than the refusals of one burst, so that they have to wait.
     let (ours, theirs) = duplex(4096);
