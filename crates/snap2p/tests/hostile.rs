@@ -161,6 +161,26 @@ impl AsyncWrite for Endless {
     }
 }
 
+#[tokio::test]
+async fn a_peer_that_never_stops_talking_does_not_keep_a_session_from_closing() {
+    let config = Config {
+        close_timeout: Duration::from_millis(50),
+        ..Config::default()
+    };
+    let (io, theirs) = duplex(PIPE);
+    let talks = Arc::new(AtomicBool::new(false));
+    let ours = Endless {
+        io,
+        talks: Arc::clone(&talks),
+    };
+    let us = local();
+    let answered = answer(ours, &us, Answer::default(), |_| ready(true), config);
+    let (answered, _raw) = soon(async { tokio::join!(answered, Raw::dial(theirs)) }).await;
+    let (session, _incoming) = answered.unwrap();
+    talks.store(true, Ordering::Relaxed);
+    soon(session.close()).await;
+}
+
 struct Silent;
 
 impl Wake for Silent {

@@ -253,6 +253,10 @@ impl<R: AsyncRead + Send + Unpin> Driver<R> {
 
     /// Closes our side and waits for the peer to close its own.
     fn linger(&mut self, until: Instant, shut: bool, cx: &mut Context<'_>) -> Turn {
+        // The timer alone would not do: a peer that never stops talking lets nobody get to it.
+        if until <= Instant::now() {
+            return Turn::Done;
+        }
         if !shut {
             match self.link.with(|state| state.poll_shutdown(cx)) {
                 Poll::Ready(Ok(())) => {
