@@ -181,6 +181,23 @@ async fn a_peer_that_never_stops_talking_does_not_keep_a_session_from_closing() 
     soon(session.close()).await;
 }
 
+#[tokio::test(start_paused = true)]
+async fn what_was_written_before_the_first_frame_came_leaves_before_the_session_closes() {
+    let (session, _incoming, mut raw) = answered(Config::default()).await;
+    let mut stream = session.open_stream("letter").await.unwrap();
+    stream.write_all(b"all of it").await.unwrap();
+    let closing = tokio::spawn(async move { session.close().await });
+    let mut heard = Vec::new();
+    while let Some(message) = soon(raw.hear()).await {
+        if let Message::StreamData { data, .. } = message {
+            heard.extend_from_slice(&data);
+        }
+    }
+    drop(raw);
+    assert_eq!(heard, b"all of it");
+    soon(closing).await.unwrap();
+}
+
 struct Silent;
 
 impl Wake for Silent {
