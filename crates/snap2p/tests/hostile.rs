@@ -204,3 +204,19 @@ impl Wake for Silent {
     fn wake(self: Arc<Self>) {}
 }
 
+#[tokio::test]
+async fn who_has_stopped_waiting_is_forgotten() {
+    let (session, _incoming, _raw) = dialled(Config::default()).await;
+    let mut streams = Vec::new();
+    for _ in 0..100 {
+        streams.push(soon(session.open_stream("")).await.unwrap());
+    }
+    let waiting = Arc::new(Silent);
+    let waker = Waker::from(Arc::clone(&waiting));
+    let mut cx = Context::from_waker(&waker);
+    assert!(pin!(session.closed()).poll(&mut cx).is_pending());
+    assert!(pin!(session.open_stream("one more")).poll(&mut cx).is_pending());
+    drop(waker);
+    assert_eq!(Arc::strong_count(&waiting), 1, "a task that is gone is kept");
+}
+
