@@ -220,3 +220,29 @@ async fn who_has_stopped_waiting_is_forgotten() {
     assert_eq!(Arc::strong_count(&waiting), 1, "a task that is gone is kept");
 }
 
+#[tokio::test]
+async fn whoever_wants_no_timeouts_says_so_by_the_longest() {
+    let forever = Config {
+        session: session::Config {
+            ping_interval: Duration::MAX,
+            pong_timeout: Duration::MAX,
+            first_frame_wait: Duration::MAX,
+            receive_patience: Duration::MAX,
+            ..session::Config::default()
+        },
+        handshake_timeout: Duration::MAX,
+        close_timeout: Duration::MAX,
+        ..Config::default()
+    };
+    let (ours, theirs) = duplex(PIPE);
+    let (alice, bob) = (local(), local());
+    let dialled = dial(ours, &alice, Dial::default(), forever.clone());
+    let answered = answer(theirs, &bob, Answer::default(), |_| ready(true), forever);
+    let (dialled, answered) = soon(async { tokio::join!(dialled, answered) }).await;
+    let ((alice, _), (bob, mut incoming)) = (dialled.unwrap(), answered.unwrap());
+    let _open = soon(alice.open_stream("hello")).await.unwrap();
+    assert_eq!(soon(incoming.next()).await.unwrap().id(), StreamId(0));
+    soon(alice.close()).await;
+    assert!(matches!(&*soon(bob.closed()).await, Error::Closed(_)));
+}
+

@@ -5,7 +5,7 @@ use super::{
     link::{Link, now},
     session::Owner,
 };
-use crate::{Error, ErrorCode, limits};
+use crate::{Error, ErrorCode, limits, time::later};
 use bytes::{BufMut, BytesMut};
 use std::{
     fmt,
@@ -160,7 +160,7 @@ impl<R: AsyncRead + Send + Unpin> Driver<R> {
         }
         match self.stage {
             Stage::Open if closing => {
-                let until = Instant::now() + self.close_timeout;
+                let until = self.close_deadline();
                 self.stage = Stage::Draining { until };
                 return Ok(Turn::Again);
             }
@@ -244,8 +244,12 @@ impl<R: AsyncRead + Send + Unpin> Driver<R> {
         }
     }
 
+    fn close_deadline(&self) -> Instant {
+        Instant::from_std(later(Instant::now().into_std(), self.close_timeout))
+    }
+
     fn start_lingering(&mut self) -> Turn {
-        let until = Instant::now() + self.close_timeout;
+        let until = self.close_deadline();
         self.sleep.as_mut().reset(until);
         self.stage = Stage::Lingering { until, shut: false };
         Turn::Again
