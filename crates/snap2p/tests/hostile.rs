@@ -246,3 +246,22 @@ async fn whoever_wants_no_timeouts_says_so_by_the_longest() {
     assert!(matches!(&*soon(bob.closed()).await, Error::Closed(_)));
 }
 
+#[test]
+fn tokens_are_not_shown_by_debug() {
+    let token = b"0123456789abcdef0123456789abcdef";
+    let dial = Dial {
+        token: Some(token[..].into()),
+        ..Dial::default()
+    };
+    let question = session::Question::Token(token[..].into());
+    let handshake = session::Handshake::dial(
+        &local(),
+        dial.clone(),
+        session::Secrets::random().unwrap(),
+        handfast_snap2p::Now::get(),
+    )
+    .unwrap();
+    for shown in [format!("{dial:?}"), format!("{question:?}"), format!("{handshake:?}")] {
+        assert!(!shown.contains("0123"), "{shown}");
+    }
+}
