@@ -21,9 +21,6 @@ const compressed = (secret) => secret + '01'
 
 const attempt = (work) => { try { return work() } catch { return null } }
 
-// Where the account stands in the tree of a seed.
-const account = (seed, index) => HDKey.fromMasterSeed(seed).derive(`m/44'/5757'/0'/0/${index}`)
-
 // The wallet file of the reference, which on its own cannot be written by Node: scrypt wants more memory than Node allows by itself.
 const scrypt = (password, salt) => crypto.scryptSync(password, salt, 32, { N: 131072, r: 8, p: 1, maxmem: 160 << 20 })
 
@@ -45,7 +42,6 @@ const commands = {
     rsv: attempt(() => stacks.compressPublicKey(stacks.publicKeyFromSignatureRsv(digest, rsv))),
     vrs: attempt(() => stacks.compressPublicKey(stacks.publicKeyFromSignatureVrs(digest, vrs)))
   }),
-  message: ({ message }) => ({ digest: text(encryption.hashMessage(message)) }),
   verifies: ({ message, signature, key }) =>
     ({ verified: attempt(() => encryption.verifyMessageSignatureRsv({ message, signature, publicKey: key })) === true }),
   attest: ({ secret, network, node, nonce, now }) =>
@@ -54,14 +50,21 @@ const commands = {
     const read = identity.read(hex(attestation))
     return { principal: read.p, node: read.npk, nonce: text(read.nonce), issued: read.ts, expires: read.exp, fault: identity.fault(read, network, now) }
   }),
-  words: ({ mnemonic }) => bip39.validateMnemonic(mnemonic, wordlist),
-  mnemonic: ({ entropy }) => bip39.entropyToMnemonic(hex(entropy), wordlist),
-  wallet: ({ mnemonic, accounts }) => {
-    const seed = bip39.mnemonicToSeedSync(mnemonic)
-    return accounts.map((index) => {
-      const secret = text(account(seed, index).privateKey)
-      return { index, public: text(account(seed, index).publicKey), ...commands.address({ secret }) }
-    })
+  // Words by their places in the list, and whether they are a mnemonic.
+  words: ({ words }) => {
+    const phrase = words.map((place) => wordlist[place]).join(' ')
+    return { phrase, valid: bip39.validateMnemonic(phrase, wordlist) }
+  },
+  wallet: ({ entropy, accounts }) => {
+    const mnemonic = bip39.entropyToMnemonic(hex(entropy), wordlist)
+    const root = HDKey.fromMasterSeed(bip39.mnemonicToSeedSync(mnemonic))
+    return {
+      mnemonic,
+      accounts: accounts.map((index) => {
+        const secret = text(root.derive(`m/44'/5757'/0'/0/${index}`).privateKey)
+        return { secret, ...commands.address({ secret }) }
+      })
+    }
   },
   open: ({ file, password }) => attempt(() => {
     const { version, network, address, displayName, crypto: { salt, iv, tag, ciphertext, kdf } } = JSON.parse(file)

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 /// Every project of pinned packages.
 #[cfg(feature = "ours")]
-pub(crate) const PROJECTS: &[&str] = &["core", "mux6", "sg", "shs1-test", "stack6"];
+pub(crate) const PROJECTS: &[&str] = &["core", "mux6", "sg", "shs1-test", "stack6", "stacks"];
 
 /// The folder of scripts and projects.
 pub(crate) fn folder() -> PathBuf {
@@ -50,8 +50,8 @@ pub(crate) fn version(project: &str, package: &str) -> Result<String> {
     let text = std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
     let manifest: Value = serde_json::from_str(&text).with_context(|| format!("{} is not JSON", path.display()))?;
     let version = manifest
-        .pointer(&format!("/dependencies/{package}"))
-        .and_then(Value::as_str);
+        .get("dependencies")
+        .and_then(|dependencies| dependencies.get(package)?.as_str());
     version
         .map(str::to_string)
         .with_context(|| format!("{} does not pin {package}", path.display()))

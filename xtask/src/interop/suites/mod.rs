@@ -7,6 +7,7 @@ mod json;
 mod misbehaviour;
 mod nodes;
 mod program;
+mod snap2p;
 mod texts;
 
 pub(super) use nodes::parity;
@@ -55,6 +56,10 @@ pub(super) enum List {
     Gossip,
     Texts,
     Json,
+    /// Keys, addresses, signatures and files of Stacks wallets.
+    Wallets,
+    /// Sessions with a stand-in for SNaP2P's reference.
+    Snap2p,
     Program,
 }
 
@@ -114,6 +119,7 @@ pub(super) async fn all(only: Option<&str>) -> Result<Vec<Suite>> {
     gossip::add(&mut add)?;
     texts::add(&mut add)?;
     json::add(&mut add);
+    snap2p::add(&mut add)?;
     program::add(&mut add)?;
     Ok(suites)
 }
