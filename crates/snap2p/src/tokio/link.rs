@@ -101,15 +101,20 @@ enum Taker {
 struct Slot {
     reader: Option<Waker>,
     writer: Option<Waker>,
-    flusher: Option<Flusher>,
+    /// Whoever waits until the socket has taken what was written, and where in the output that ends once all of it is sealed.
+    flusher: Option<Waker>,
+    mark: Option<u64>,
+    /// How the peer broke the stream off.
+    reset: Option<ErrorCode>,
 }
 
-/// Somebody who waits until the socket has taken what was written.
-#[derive(Debug)]
-struct Flusher {
-    /// Where in the output that ends, once all of it is sealed.
-    mark: Option<u64>,
-    waker: Waker,
+impl Slot {
+    /// Everybody who waits here.
+    fn dismiss(&mut self) -> impl Iterator<Item = Waker> + use<> {
+        [self.reader.take(), self.writer.take(), self.flusher.take()]
+            .into_iter()
+            .flatten()
+    }
 }
 
 impl Link {
@@ -283,11 +288,10 @@ impl State {
                     self.wakes.extend(writer);
                 }
                 Event::CanOpen => self.tell_openers = true,
-                Event::Closed { id, .. } => {
+                Event::Closed { id, code } => {
                     if let Some(slot) = self.slots.get_mut(&id) {
-                        let flusher = slot.flusher.take().map(|flusher| flusher.waker);
-                        self.wakes
-                            .extend([slot.reader.take(), slot.writer.take(), flusher].into_iter().flatten());
+                        slot.reset = code;
+                        self.wakes.extend(slot.dismiss());
                     }
                 }
                 Event::PeerError(failure) => {
@@ -318,14 +322,16 @@ impl State {
     }
 
     fn wake_flushers(&mut self) {
+        let sealed = self.written.wrapping_add(self.output.len() as u64);
         for (id, slot) in &mut self.slots {
-            if let Some(flusher) = &mut slot.flusher {
-                if flusher.mark.is_none() && self.machine.is_flushed(*id) {
-                    flusher.mark = Some(self.written.wrapping_add(self.output.len() as u64));
-                }
-                if flusher.mark.is_some_and(|mark| self.written >= mark) && !self.unflushed {
-                    self.wakes.extend(slot.flusher.take().map(|flusher| flusher.waker));
-                }
+            if slot.flusher.is_none() {
+                continue;
+            }
+            if slot.mark.is_none() && slot.reset.is_none() && self.machine.is_flushed(*id) {
+                slot.mark = Some(sealed);
+            }
+            if slot.mark.is_some_and(|mark| self.written >= mark) && !self.unflushed {
+                self.wakes.extend(slot.flusher.take());
             }
         }
     }
@@ -360,29 +366,35 @@ impl State {
         } else {
             direct
         };
+        let slot = self.slots.entry(id).or_default();
         if taken > 0 {
+            // A flush that nobody waits for any more has nothing to say of these bytes.
+            slot.mark = None;
             return Poll::Ready(Ok(taken));
         }
-        self.slots.entry(id).or_default().writer = Some(cx.waker().clone());
+        slot.writer = Some(cx.waker().clone());
         Poll::Pending
     }
 
-    /// Waits until the socket has taken all that was written to the stream. `mark` is the caller's, to be kept between calls.
-    pub(super) fn poll_flush(&mut self, id: StreamId, mark: &mut Option<u64>, cx: &Context<'_>) -> Poll<()> {
-        if mark.is_none() {
-            self.send();
+    /// Waits until the socket has taken all that was written to the stream. An error if the peer broke it off before all was
+    /// sealed.
+    pub(super) fn poll_flush(&mut self, id: StreamId, cx: &Context<'_>) -> Poll<Result<(), Error>> {
+        self.send();
+        let sealed = self.written.wrapping_add(self.output.len() as u64);
+        let slot = self.slots.entry(id).or_default();
+        if slot.mark.is_none() {
+            if let Some(code) = slot.reset {
+                return Poll::Ready(Err(Error::Stream(code)));
+            }
             if self.machine.is_flushed(id) {
-                *mark = Some(self.written.wrapping_add(self.output.len() as u64));
+                slot.mark = Some(sealed);
             }
         }
-        if mark.is_some_and(|mark| self.written >= mark) && !self.unflushed {
-            *mark = None;
-            return Poll::Ready(());
+        if slot.mark.is_some_and(|mark| self.written >= mark) && !self.unflushed {
+            slot.mark = None;
+            return Poll::Ready(Ok(()));
         }
-        self.slots.entry(id).or_default().flusher = Some(Flusher {
-            mark: *mark,
-            waker: cx.waker().clone(),
-        });
+        slot.flusher = Some(cx.waker().clone());
         Poll::Pending
     }
 
@@ -516,11 +528,7 @@ impl State {
     }
 
     fn wake_everybody(&mut self) {
-        for slot in self.slots.values_mut() {
-            let flusher = slot.flusher.take().map(|flusher| flusher.waker);
-            self.wakes
-                .extend([slot.reader.take(), slot.writer.take(), flusher].into_iter().flatten());
-        }
+        self.wakes.extend(self.slots.values_mut().flat_map(Slot::dismiss));
         self.tell_openers = true;
         self.tell_closers = true;
         if let Taker::Incoming(waker) = &mut self.taker {
