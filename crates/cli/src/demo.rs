@@ -8,6 +8,7 @@ use handfast_gossip::{Gossip, Options, secure};
 use handfast_keys::{KeyPair, NetworkIdentifier, x25519};
 use handfast_mux::tokio::{Config, Peer, connection_with};
 use handfast_shs::{self as shs, Client, Outcome, Server};
+use handfast_snap2p::{self as snap2p, Locator, Network, tokio::DialOptions, wallet::Wallet};
 use serde_json::{Value, json};
 use std::net::SocketAddr;
 use tokio::{
@@ -70,6 +71,9 @@ async fn play() -> Result<()> {
 
     scene("Gossip, through somebody in the middle");
     gossip(&alice, &bob).await?;
+
+    scene("SNaP2P: wallets instead of keys");
+    snap2p().await?;
 
     scene("Strangers");
     strangers(&listener, address, &network, &bob).await?;
@@ -290,6 +294,76 @@ async fn gossip(alice: &KeyPair, bob: &KeyPair) -> Result<()> {
     );
     proved("a word changed on the way: nobody takes it for alice's, and nobody passes it on");
     tokio::join!(at_alice.stop(), at_bob.stop(), at_carol.stop());
+    Ok(())
+}
+
+/// Alice and bob again, as SNaP2P knows them: by the addresses of their wallets.
+async fn snap2p() -> Result<()> {
+    let [alice, bob, mallory] = [(); 3].map(|()| Wallet::ephemeral(Network::Mainnet));
+    let (alice, bob, mallory) = (alice?, bob?, mallory?);
+    let [principal_of_alice, principal_of_bob] = [alice.account(0)?.principal(), bob.account(0)?.principal()];
+    say!("  alice   {principal_of_alice}");
+    say!("  bob     {principal_of_bob}");
+
+    let at_alice = snap2p::Peer::builder(&alice).allow([principal_of_bob]).start().await?;
+    let place = at_alice.listen("127.0.0.1:0").await?;
+    let place = Locator::try_from(place)?;
+    let serving = async {
+        let (session, mut incoming) = at_alice.accept().await.context("alice hears nobody")?;
+        ensure!(*session.principal() == principal_of_bob, "alice was told another name");
+        let mut stream = incoming.next().await.context("bob opens no stream")?;
+        let mut text = String::new();
+        stream.read_to_string(&mut text).await?;
+        stream.write_all(text.to_uppercase().as_bytes()).await?;
+        stream.shutdown().await?;
+        anyhow::Ok(session)
+    };
+    let at_bob = snap2p::Peer::builder(&bob).start().await?;
+    let dialling = async {
+        let session = at_bob.dial(place.clone()).await?;
+        ensure!(*session.principal() == principal_of_alice, "bob reached somebody else");
+        let mut stream = session.open_stream("shout").await?;
+        stream.write_all(b"haere mai").await?;
+        stream.shutdown().await?;
+        let mut shouted = String::new();
+        stream.read_to_string(&mut shouted).await?;
+        ensure!(shouted == "HAERE MAI");
+        anyhow::Ok(session)
+    };
+    let (alices, bobs) = tokio::try_join!(serving, dialling)?;
+    ensure!(
+        alices.peer_info().session_id == bobs.peer_info().session_id,
+        "they are in different sessions"
+    );
+    proved("each has shown the other a node key that its wallet signed, good for a day, and speaks with that");
+    proved("bob whispers on a stream with the label shout, and alice shouts back: HAERE MAI");
+
+    let expecting = DialOptions {
+        expect: Some(mallory.account(0)?.principal()),
+        ..DialOptions::default()
+    };
+    let error = at_bob.dial_with(place.clone(), expecting).await.err();
+    proved(format!(
+        "bob dials somebody else at the same place: {}",
+        error.context("bob was deceived")?
+    ));
+
+    let at_mallory = snap2p::Peer::builder(&mallory).start().await?;
+    let seen = at_mallory
+        .dial(place)
+        .await
+        .err()
+        .context("alice let the stranger in")?;
+    let known = loop {
+        let failed = at_alice.failed().await.context("alice noticed nothing")?;
+        if let snap2p::Error::NotAllowed(_) = failed.error {
+            break failed.error;
+        }
+    };
+    proved("a stranger with a good wallet, who is not on alice's list, is turned away");
+    say!("      alice knows:   {known}");
+    say!("      stranger sees: {seen}");
+    tokio::join!(at_alice.close(), at_bob.close(), at_mallory.close());
     Ok(())
 }
 

@@ -20,6 +20,7 @@ mod peers;
 mod perms;
 mod pipe;
 mod signals;
+mod snap;
 mod start;
 mod status;
 mod talk;
@@ -75,6 +76,7 @@ async fn run(args: Args) -> Result<(), exit::Failure> {
         Command::Call(options) => call::run(&home, options).await,
         Command::Pipe(options) => pipe::run(&home, options).await,
         Command::Gossip(options) => gossip::run(&home, options.command).await,
+        Command::Snap(options) => snap::run(options).await,
         Command::Demo => demo::run().await,
         Command::Completions(options) => generate::completions(&options),
         Command::Man(options) => generate::man(&options),

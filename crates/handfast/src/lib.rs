@@ -27,5 +27,7 @@ pub use handfast_multiserver as multiserver;
 pub use handfast_mux as mux;
 #[cfg(feature = "shs")]
 pub use handfast_shs as shs;
+#[cfg(feature = "snap2p")]
+pub use handfast_snap2p as snap2p;
 #[cfg(feature = "stack")]
 pub use handfast_stack as stack;

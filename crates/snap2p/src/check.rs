@@ -9,7 +9,9 @@
 )]
 
 mod identity;
+mod session;
 mod wire;
 
 pub use identity::{alias_card, attestation, mnemonic, principal, wallet_file};
+pub use session::{handshake, session, session_pair};
 pub use wire::{frame, message, noise, varint};

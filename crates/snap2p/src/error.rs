@@ -98,6 +98,9 @@ pub enum Error {
         #[source]
         error: io::Error,
     },
+    /// The chain provider did not answer as it should.
+    #[error("{0}")]
+    Chain(#[from] ChainFault),
     /// The operating system gives no randomness, or a cryptographic library cannot work.
     #[error(transparent)]
     Keys(#[from] handfast_keys::Error),
@@ -241,4 +244,55 @@ pub enum WalletFault {
     /// A wallet of this name stands already.
     #[error("there is a wallet `{0}` already; choose another name")]
     Exists(String),
+}
+
+/// What is wrong with a chain provider or its answer.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ChainFault {
+    /// Not the address of a provider; in words, what is wrong.
+    #[error("this is no chain provider: {0}; write https://HOST or http://HOST:PORT")]
+    Address(String),
+    /// It cannot be reached, or it took too long.
+    #[error("the chain provider could not be asked for {what}: {}", causes(.error.as_ref()))]
+    Unreachable {
+        /// What was asked for.
+        what: &'static str,
+        /// The cause.
+        #[source]
+        error: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// It does not want to.
+    #[error("the chain provider refused {what}, with status {status}: {reason}")]
+    Refused {
+        /// What was asked for.
+        what: &'static str,
+        /// The status of HTTP.
+        status: u16,
+        /// What it says of it, made harmless for terminals.
+        reason: String,
+    },
+    /// What it answered makes no sense.
+    #[error("the chain provider's answer to {what} makes no sense: {why}")]
+    Malformed {
+        /// What was asked for.
+        what: &'static str,
+        /// What is wrong.
+        why: String,
+    },
+    /// The contract did not answer; in the node's words, why.
+    #[error("the contract gave no answer: {0}")]
+    Call(String),
+}
+
+/// An error with everything behind it: the first text of a client for HTTP rarely says what went wrong.
+fn causes(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
 }

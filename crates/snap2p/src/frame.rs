@@ -69,6 +69,14 @@ impl Decoder {
         self.advance(input).inspect_err(|fault| self.fault = Some(*fault))
     }
 
+    /// How many bytes the next frame lacks in `input`, which has no whole one; 0 as long as its length is not known. It is what the
+    /// peer announced and nothing more: reserve no more for it than has arrived.
+    #[must_use]
+    pub fn missing(&self, input: &[u8]) -> usize {
+        let awaited = self.awaited.and_then(|len| usize::try_from(len).ok());
+        awaited.map_or(0, |len| len.saturating_sub(input.len()))
+    }
+
     fn advance(&mut self, input: &mut BytesMut) -> Result<Option<BytesMut>, Fault> {
         let len = match self.awaited {
             Some(len) => len,

@@ -6,6 +6,9 @@
 
 pub mod access;
 pub mod alias;
+mod cbor;
+#[cfg(any(feature = "tokio", feature = "http"))]
+pub mod chain;
 mod code;
 mod error;
 pub mod frame;
@@ -30,7 +33,7 @@ pub mod check;
 #[cfg(feature = "tokio")]
 pub use self::tokio::Peer;
 pub use code::ErrorCode;
-pub use error::{AttestationFault, Error, Fault, WalletFault};
+pub use error::{AttestationFault, ChainFault, Error, Fault, WalletFault};
 pub use identity::{
     Address, Network, NodeKeyAttestation, Principal, WalletKey, recover, recover_message, sign_message, verify_message,
 };

@@ -46,7 +46,8 @@ async fn both_sides_open_streams() {
     let mut from_alice = session.open_stream("from alice").await.unwrap();
     from_bob.write_all(b"kia ora").await.unwrap();
     from_alice.write_all(b"haere mai").await.unwrap();
-    let (mut of_bob, mut of_alice) = soon(async { (at_alice.next().await.unwrap(), incoming.next().await.unwrap()) }).await;
+    let (mut of_bob, mut of_alice) =
+        soon(async { (at_alice.next().await.unwrap(), incoming.next().await.unwrap()) }).await;
     assert_eq!((of_bob.label(), of_alice.label()), ("from bob", "from alice"));
     assert_eq!((of_bob.id().0 % 2, of_alice.id().0 % 2), (1, 0));
     let (mut one, mut two) = ([0; 7], [0; 9]);
@@ -99,7 +100,16 @@ async fn allowlists_hold_on_both_sides() {
     let (alice, friend) = (peer().await, peer().await);
     let (_bob, at) = listening(builder().allow([*friend.principal()])).await;
     let error = soon(alice.dial(at.as_str())).await.unwrap_err();
-    assert!(matches!(error, Error::Refused { code: ErrorCode::NotAllowed, .. }), "{error}");
+    assert!(
+        matches!(
+            error,
+            Error::Refused {
+                code: ErrorCode::NotAllowed,
+                ..
+            }
+        ),
+        "{error}"
+    );
     soon(friend.dial(at.as_str())).await.unwrap();
 
     let (_open, at) = listening(builder()).await;

@@ -101,7 +101,7 @@ fn a_wallet_is_created_unlocked_and_deleted() {
 
     let wallet = Wallet::ephemeral(Network::Testnet).unwrap();
     let made = store.create("mine", &wallet, PASSWORD).unwrap();
-    assert_eq!(store.list().unwrap(), [made.clone()]);
+    assert_eq!(store.list().unwrap(), std::slice::from_ref(&made));
     assert_eq!(made.address, *wallet.account(0).unwrap().principal().address());
     assert_eq!(registered(&home), [(made.id.clone(), "mine".into())]);
     assert_eq!(registry(&home)["currentAccountId"], made.id.as_str());

@@ -3,11 +3,17 @@
 mod gossip;
 mod node;
 mod simulate;
+mod snap;
 mod talk;
 
 pub(crate) use gossip::{Chat, Gossip, GossipCommand, GossipNode, Owner, Place, Signs};
 pub(crate) use node::{Completions, Config, Connect, Disconnect, Man, Manifest, Peers, Perms, Start, Status};
 pub(crate) use simulate::Simulate;
+pub(crate) use snap::{
+    At, Key, Myself, PasswordFrom, Snap, SnapChat, SnapCommand, SnapDial, SnapListen, SnapReceive, SnapSend,
+    SnapSignin, SnapTarget, SnapWallet, WalletCommand, WalletCreate, WalletDelete, WalletExport, WalletList,
+    WalletRestore, WalletShow, Wallets, Whom,
+};
 pub(crate) use talk::{Call, Pipe, Target};
 
 use clap::{Parser, Subcommand, ValueEnum};
@@ -61,6 +67,7 @@ pub(crate) enum Command {
     Call(Call),
     Pipe(Pipe),
     Gossip(Gossip),
+    Snap(Snap),
     /// See two nodes on this machine meet, talk, and turn a stranger away
     Demo,
     Completions(Completions),

@@ -7,6 +7,8 @@
     reason = "each test takes what it needs"
 )]
 
+pub mod snap;
+
 use std::{
     io::{BufRead, BufReader, Write},
     path::Path,
@@ -85,6 +87,23 @@ impl Watchdog {
         });
         Self { _off: off }
     }
+}
+
+/// Runs a program with this input to its end, which comes in any case.
+pub fn finished(command: &mut Command, input: &[u8]) -> Output {
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let _watchdog = Watchdog::over(&child);
+    let mut stdin = child.stdin.take().unwrap();
+    let input = input.to_vec();
+    let feeding = std::thread::spawn(move || drop(stdin.write_all(&input)));
+    let output = child.wait_with_output().unwrap();
+    feeding.join().unwrap();
+    output
 }
 
 /// A running node, killed at the end of the test.

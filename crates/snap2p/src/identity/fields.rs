@@ -1,13 +1,12 @@
 //! Signed documents: CBOR maps with short text keys, strict in what they know and tolerant of what they do not.
 
-use minicbor::{Decoder, Encoder, data::Type};
+pub(crate) use crate::cbor::Wrong;
+use crate::cbor::{more, skip};
+use minicbor::{Decoder, Encoder};
 use std::convert::Infallible;
 
 /// The longest signed document that is read, bytes: honest ones have some 324. It bounds what a skipped field can cost.
 pub(crate) const DOCUMENT_MAX: usize = 4 << 10;
-
-/// What is wrong with a document.
-pub(crate) type Wrong = &'static str;
 
 /// Gives each key with the decoder in front of its value to `field`, which says whether it read the value; what it did not
 /// read is skipped.
@@ -23,33 +22,15 @@ pub(crate) fn read<'b>(
     }
     let mut decoder = Decoder::new(bytes);
     let mut left = decoder.map().map_err(|_| "it is no CBOR map")?;
-    loop {
-        match &mut left {
-            Some(0) => break,
-            Some(count) => *count -= 1,
-            None => {
-                if decoder.datatype().map_err(|_| "it ends too early")? == Type::Break {
-                    decoder.skip().map_err(|_| "it ends too early")?;
-                    break;
-                }
-            }
-        }
+    while more(&mut decoder, &mut left)? {
         let key = decoder.str().map_err(|_| "a key is no text")?;
         if !field(key, &mut decoder)? {
-            skip(&mut decoder).map_err(|_| "a field that is not known is malformed")?;
+            skip(&mut decoder)?;
         }
     }
     match decoder.position() == bytes.len() {
         true => Ok(()),
         false => Err("something follows it"),
-    }
-}
-
-/// Skips one value. A break is none, though the decoder would take it.
-fn skip(decoder: &mut Decoder<'_>) -> Result<(), minicbor::decode::Error> {
-    match decoder.datatype()? {
-        Type::Break => Err(minicbor::decode::Error::type_mismatch(Type::Break)),
-        _ => decoder.skip(),
     }
 }
 

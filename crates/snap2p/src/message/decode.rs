@@ -7,13 +7,12 @@
 use super::{AuthOk, Failure, Hello, Message, Ping, StreamId, encode::VERSION, kind};
 use crate::{
     ErrorCode, Fault, UnixTime, Visibility,
+    cbor::{more, skip},
     limits::{CAPABILITIES_MAX, CAPABILITY_LEN_MAX, LABEL_MAX, REASON_MAX, TOKEN_MAX, TOKEN_MIN},
 };
 use bytes::Bytes;
-use minicbor::{Decoder, data::Type};
+use minicbor::Decoder;
 
-/// How deep lists and maps may stand in one another in a field that is not known. It bounds the memory for skipping one.
-const NESTING_MAX: usize = 16;
 /// The longest text of a principal that is read, bytes. The longest that exists has 48.
 const PRINCIPAL_MAX: usize = 256;
 
@@ -154,7 +153,7 @@ impl<'a> Fields<'a> {
         };
         let mut input = Decoder::new(bytes);
         let mut left = input.map().map_err(|_| Fault::Malformed("it is no map"))?;
-        while more(&mut input, &mut left)? {
+        while more(&mut input, &mut left).map_err(Fault::Malformed)? {
             let name = input
                 .str()
                 .map_err(|_| Fault::Malformed("the name of a field is no text"))?;
@@ -164,7 +163,7 @@ impl<'a> Fields<'a> {
             {
                 return Err(Fault::Malformed("a field comes twice"));
             }
-            skip(&mut input)?;
+            skip(&mut input).map_err(Fault::Malformed)?;
         }
         if input.position() != bytes.len() {
             return Err(Fault::Malformed("bytes follow the message"));
@@ -218,7 +217,7 @@ impl<'a> Fields<'a> {
         let mut value = self.value("cap").ok_or_else(wrong)?;
         let mut left = value.array().map_err(|_| wrong())?;
         let mut capabilities = Vec::new();
-        while more(&mut value, &mut left)? {
+        while more(&mut value, &mut left).map_err(Fault::Malformed)? {
             let text = value.str().map_err(|_| wrong())?;
             if capabilities.len() == CAPABILITIES_MAX || text.len() > CAPABILITY_LEN_MAX {
                 return Err(wrong());
@@ -227,95 +226,6 @@ impl<'a> Fields<'a> {
         }
         Ok(capabilities)
     }
-}
-
-/// Whether a list or map has another item: counts `left` down, or looks for the end of one whose length is not told.
-fn more(input: &mut Decoder<'_>, left: &mut Option<u64>) -> Result<bool, Fault> {
-    match left {
-        Some(0) => Ok(false),
-        Some(left) => {
-            *left -= 1;
-            Ok(true)
-        }
-        None if input.datatype().map_err(|_| TRUNCATED)? == Type::Break => {
-            input.set_position(input.position() + 1);
-            Ok(false)
-        }
-        None => Ok(true),
-    }
-}
-
-const TRUNCATED: Fault = Fault::Malformed("it ends too early");
-const NO_CBOR: Fault = Fault::Malformed("it is no CBOR");
-
-/// Skips one value of any kind, without recursion and without allocating.
-///
-/// Byte strings and texts in pieces are refused, as the reference refuses them.
-fn skip(input: &mut Decoder<'_>) -> Result<(), Fault> {
-    // The lists and maps that are open, each with how many values are left in it.
-    let mut open: [Option<u64>; NESTING_MAX] = [None; NESTING_MAX];
-    let mut depth = 0usize;
-    loop {
-        let count = match input.datatype().map_err(|_| TRUNCATED)? {
-            Type::Array | Type::ArrayIndef => Some(input.array().map_err(|_| TRUNCATED)?),
-            Type::Map | Type::MapIndef => match input.map().map_err(|_| TRUNCATED)? {
-                // A map that tells more values than could be counted is longer than any message.
-                Some(pairs) => Some(Some(pairs.checked_mul(2).ok_or(TRUNCATED)?)),
-                None => Some(None),
-            },
-            Type::Tag => {
-                input.tag().map_err(|_| TRUNCATED)?;
-                // A tag belongs to the value behind it.
-                continue;
-            }
-            simple => {
-                skip_simple(input, simple)?;
-                None
-            }
-        };
-        if let Some(count) = count {
-            *open
-                .get_mut(depth)
-                .ok_or(Fault::Malformed("lists stand too deep in one another"))? = count;
-            depth += 1;
-        }
-        // Ends what is complete, until something has more to come.
-        loop {
-            let Some(left) = depth.checked_sub(1).and_then(|top| open.get_mut(top)) else {
-                return Ok(());
-            };
-            if more(input, left)? {
-                break;
-            }
-            depth -= 1;
-        }
-    }
-}
-
-/// Skips a value that holds no others.
-fn skip_simple(input: &mut Decoder<'_>, kind: Type) -> Result<(), Fault> {
-    /// The bytes of a half-precision number with its first.
-    const HALF: usize = 3;
-    match kind {
-        Type::Bytes => input.bytes().map(drop),
-        Type::String => input.str().map(drop),
-        Type::Bool => input.bool().map(drop),
-        Type::Null => input.null(),
-        Type::Undefined => input.undefined(),
-        Type::Simple => input.simple().map(drop),
-        Type::F32 => input.f32().map(drop),
-        Type::F64 => input.f64().map(drop),
-        Type::F16 if input.input().len() - input.position() >= HALF => {
-            input.set_position(input.position() + HALF);
-            Ok(())
-        }
-        Type::F16 => return Err(TRUNCATED),
-        Type::U8 | Type::U16 | Type::U32 | Type::U64 | Type::I8 | Type::I16 | Type::I32 | Type::I64 | Type::Int => {
-            input.int().map(drop)
-        }
-        _ => return Err(NO_CBOR),
-    }
-    .map_err(|_| NO_CBOR)
 }
 
 #[cfg(test)]

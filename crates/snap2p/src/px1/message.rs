@@ -1,8 +1,12 @@
 //! The three messages: CBOR maps with short text keys, as all of SNaP2P.
 
 use super::{LOCATORS_MAX, MESSAGE_MAX};
-use crate::{Fault, Locator, Principal, locator};
-use minicbor::{Decoder, Encoder, data::Type};
+use crate::{
+    Fault, Locator, Principal,
+    cbor::{more, skip},
+    locator,
+};
+use minicbor::{Decoder, Encoder};
 use std::time::Duration;
 
 /// Where can this principal be dialled? RESOLVE_REQ, `{[m], p, t: 1}`.
@@ -155,7 +159,7 @@ impl Fields {
         let mut fields = Self::default();
         let mut from = Decoder::new(bytes);
         let mut left = from.map().map_err(cbor)?;
-        while more(&mut from, &mut left)? {
+        while more(&mut from, &mut left).map_err(Fault::Malformed)? {
             match from.str().map_err(cbor)? {
                 "t" => set(&mut fields.kind, from.u64().map_err(cbor)?)?,
                 "m" => set(&mut fields.max_results, from.u64().map_err(cbor)?)?,
@@ -171,7 +175,7 @@ impl Fields {
                     let locators = read_locators(&mut from)?;
                     set(&mut fields.locators, locators)?;
                 }
-                _ => from.skip().map_err(cbor)?,
+                _ => skip(&mut from).map_err(Fault::Malformed)?,
             }
         }
         if from.position() != bytes.len() {
@@ -185,7 +189,7 @@ fn read_locators(from: &mut Decoder<'_>) -> Result<Vec<Locator>, Fault> {
     let cbor = |_| Fault::Malformed("px-1 whose locators are no texts");
     let mut locators = Vec::new();
     let mut left = from.array().map_err(cbor)?;
-    while more(from, &mut left)? {
+    while more(from, &mut left).map_err(Fault::Malformed)? {
         let text = from.str().map_err(cbor)?;
         if text.len() <= locator::TEXT_MAX
             && locators.len() < LOCATORS_MAX
@@ -196,23 +200,6 @@ fn read_locators(from: &mut Decoder<'_>) -> Result<Vec<Locator>, Fault> {
         }
     }
     Ok(locators)
-}
-
-/// Whether a map or array goes on; `left` is what is left of it, or `None` if a break ends it.
-fn more(from: &mut Decoder<'_>, left: &mut Option<u64>) -> Result<bool, Fault> {
-    let cbor = |_| Fault::Malformed("px-1 that ends too early");
-    match left {
-        Some(0) => Ok(false),
-        Some(count) => {
-            *count -= 1;
-            Ok(true)
-        }
-        None if from.datatype().map_err(cbor)? == Type::Break => {
-            from.skip().map_err(cbor)?;
-            Ok(false)
-        }
-        None => Ok(true),
-    }
 }
 
 fn set<T>(field: &mut Option<T>, value: T) -> Result<(), Fault> {

@@ -25,6 +25,8 @@ use tokio::{
 /// what one frame of ours takes.
 const READ_LEAST: usize = 1024;
 const READ_MOST: usize = limits::DATA_MAX + 1024;
+/// What is read behind the end of a frame: the length of the next one, which tells how much to read then.
+const NEXT_HEADER: usize = 5;
 /// An input buffer above this is kept while bytes flow and given back with the next PING; a smaller one costs nothing to make anew.
 const SMALL: usize = 4 * READ_LEAST;
 /// How often the task goes round before others get their turn.
@@ -180,7 +182,7 @@ impl<R: AsyncRead + Send + Unpin> Driver<R> {
         // only announces costs it nothing.
         let size = match missing {
             0 => self.read_size,
-            missing => missing.clamp(READ_LEAST, READ_MOST.max(self.input.len())),
+            missing => (missing + NEXT_HEADER).clamp(READ_LEAST, READ_MOST.max(self.input.len())),
         };
         self.input.reserve(size);
         let mut room = (&mut self.input).limit(size);

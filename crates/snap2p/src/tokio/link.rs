@@ -446,8 +446,7 @@ impl State {
 
     /// How many bytes the frame that has begun in `input` lacks; 0 if none has.
     pub(super) fn missing(&self, input: &BytesMut) -> usize {
-        let _ = (&self.machine, input);
-        0
+        self.machine.missing(input)
     }
 
     pub(super) const fn was_paused(&self) -> bool {

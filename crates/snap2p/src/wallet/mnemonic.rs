@@ -3,6 +3,7 @@
 use crate::{Error, WalletFault};
 use bip39::Language;
 use std::fmt;
+use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
 /// The random bytes behind 24 words.
@@ -15,8 +16,18 @@ const NEAR_MAX: usize = 4;
 /// The 12 or 24 English words that are the wallet: whoever has them has every key, for ever.
 ///
 /// Erased when dropped. `Debug` and `Display` tell only how many words there are; [`phrase`](Self::phrase) gives them.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct Mnemonic(bip39::Mnemonic);
+
+/// In constant time for mnemonics of one length.
+impl PartialEq for Mnemonic {
+    fn eq(&self, other: &Self) -> bool {
+        let (ours, theirs) = (self.phrase(), other.phrase());
+        ours.as_bytes().ct_eq(theirs.as_bytes()).into()
+    }
+}
+
+impl Eq for Mnemonic {}
 
 impl Mnemonic {
     /// 24 new words from the operating system's randomness.

@@ -32,11 +32,19 @@ impl Session {
         taken.inspect_err(|_| self.end(ErrorCode::ConnectionClosed))
     }
 
+    /// How many bytes the frame that has begun in `input` lacks, after [`handle_input`](Self::handle_input); 0 if that is not
+    /// known. A reader that stops there, or a few bytes behind it, has no frame to move. It is what the peer announced: reserve no
+    /// more for it than has arrived.
+    #[must_use]
+    pub fn missing(&self, input: &BytesMut) -> usize {
+        self.decoder.missing(input)
+    }
+
     /// Whether the session takes input. `false` while the application leaves too much unread, while too many events wait,
     /// or while the peer does not take our answers: then do not read the socket.
     #[must_use]
     pub fn wants_input(&self) -> bool {
-        self.over.is_none() && self.takes_more() && self.sending.takes_replies()
+        self.over.is_none() && self.takes_more() && self.sending.takes_replies() && self.sending.takes_own()
     }
 
     /// Whether the application keeps up.

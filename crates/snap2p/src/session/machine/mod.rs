@@ -1,5 +1,7 @@
 //! The session machine.
 
+#[cfg(feature = "_check")]
+mod audit;
 mod event;
 mod incoming;
 mod keepalive;

@@ -7,8 +7,9 @@ use std::collections::VecDeque;
 /// Stops a peer that asks without listening.
 pub(super) const REPLIES_MAX: usize = 64;
 
-/// The most words of our own (OPEN_STREAM, CLOSE_STREAM) that wait before no further stream is opened. Stops an
-/// application that opens and drops streams faster than the peer takes them.
+/// The most words of our own (OPEN_STREAM, CLOSE_STREAM) that wait before no further stream is opened, and nothing more is
+/// read. Stops a peer that opens streams for the application to refuse and does not take the refusals, and an application
+/// that opens and drops streams faster than the peer takes them.
 pub(super) const OWN_MAX: usize = 256;
 
 /// Messages and streams that wait for their turn.
@@ -91,23 +92,47 @@ impl Sending {
             }
             !has_room
         });
-        if self.waiting.is_empty() {
-            self.waiting = VecDeque::new();
-        }
+        settle(&mut self.waiting);
     }
 
     /// Forgets what a stream that has ended wanted to send.
     pub(super) fn forget(&mut self, id: StreamId) {
-        self.turn.retain(|other| *other != id);
-        self.waiting.retain(|other| *other != id);
+        for line in [&mut self.turn, &mut self.waiting] {
+            line.retain(|other| *other != id);
+            settle(line);
+        }
     }
 }
 
-/// Takes the first; an empty line holds no memory.
+/// Takes the first.
 pub(super) fn pop<T>(line: &mut VecDeque<T>) -> Option<T> {
     let first = line.pop_front();
+    settle(line);
+    first
+}
+
+/// An empty line holds no memory.
+fn settle<T>(line: &mut VecDeque<T>) {
     if line.is_empty() && line.capacity() > 0 {
         *line = VecDeque::new();
     }
-    first
+}
+
+#[cfg(feature = "_check")]
+impl Sending {
+    /// Asserts what the documents say of the lines; `streams` are in the table.
+    pub(super) fn audit(&self, streams: usize) {
+        assert!(self.replies.len() <= REPLIES_MAX);
+        // What is open when the line is full can still be closed.
+        assert!(self.own.len() <= OWN_MAX + streams + 1);
+        for line in [&self.turn, &self.waiting] {
+            let unique: std::collections::HashSet<_> = line.iter().collect();
+            assert_eq!(unique.len(), line.len(), "each stands in a line once");
+        }
+    }
+
+    /// How much memory the lines hold besides themselves, in items.
+    pub(super) fn capacity(&self) -> usize {
+        self.own.capacity() + self.replies.capacity() + self.turn.capacity() + self.waiting.capacity()
+    }
 }

@@ -130,12 +130,6 @@ impl Streams {
         self.live < self.max
     }
 
-    /// How many are in the table; those that have ended on the wire, and not for the application, among them.
-    #[cfg(any(test, feature = "_check"))]
-    pub(super) fn len(&self) -> usize {
-        self.table.len()
-    }
-
     pub(super) fn get(&self, id: StreamId) -> Result<&Stream, Error> {
         self.table.get(&id).ok_or(GONE)
     }
@@ -305,3 +299,43 @@ impl Streams {
 }
 
 const GONE: Error = Error::Stream(ErrorCode::StreamClosed);
+
+#[cfg(feature = "_check")]
+impl Streams {
+    /// How many are in the table; those that have ended on the wire, and not for the application, among them.
+    pub(super) fn len(&self) -> usize {
+        self.table.len()
+    }
+
+    /// Asserts that every sum is that of its parts.
+    pub(super) fn audit(&self) {
+        let streams = || self.table.values();
+        assert_eq!(self.live, streams().filter(|stream| stream.closed.is_none()).count());
+        assert!(self.live <= self.max);
+        assert_eq!(
+            self.unread,
+            streams().map(|stream| stream.received.len()).sum::<usize>()
+        );
+        assert_eq!(self.unsent, streams().map(|stream| stream.queue.len()).sum::<usize>());
+        assert_eq!(
+            self.full,
+            streams().filter(|stream| stream.received.len() >= self.soft).count()
+        );
+        for stream in streams() {
+            assert!(
+                stream.closed.is_none() || stream.queue.is_empty(),
+                "nothing is sent on a stream that has ended"
+            );
+            assert!(
+                !(stream.closed.is_some() && stream.released),
+                "nobody needs it any more"
+            );
+            assert!(!stream.released || stream.received.len() == 0, "nobody reads it");
+        }
+    }
+
+    /// How much memory the table holds, in items.
+    pub(super) fn capacity(&self) -> usize {
+        self.table.capacity()
+    }
+}

@@ -5,6 +5,7 @@ use super::{
     attesting::Attesting,
     failures::Failures,
     listener::Door,
+    naming::Naming,
     roster::Roster,
     services::{self, Services},
 };
@@ -17,7 +18,7 @@ use crate::{
 };
 use handfast_keys::KeyPair;
 use std::sync::{Arc, Mutex};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Notify, mpsc, watch};
 
 /// What strangers may take of a [`Peer`] that listens.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,9 +30,9 @@ pub struct Limits {
     pub sessions: usize,
     /// The most of them from one IPv4 address or IPv6 /64 network, loopback exempt; 64.
     pub sessions_per_prefix: usize,
-    /// The most handshakes at once; 64.
+    /// The most handshakes at once; 64. One more, and the oldest goes.
     pub half_open: usize,
-    /// The most of them from one IPv4 address or IPv6 /64 network; 8.
+    /// The most of them from one IPv4 address or IPv6 /64 network, loopback exempt; 8.
     pub half_open_per_prefix: usize,
     /// The most connections from one IPv4 address or IPv6 /64 network in a minute; `None` for any number. By default as
     /// the visibility has it: stealth 5, private 30, public any number.
@@ -152,7 +153,7 @@ impl Builder {
     /// Makes the peer. It listens once [`Peer::listen`] is called.
     ///
     /// # Errors
-    /// What was wrong with the identity; [`Error::Keys`] if the system gives no randomness; [`Error::Misuse`] for an alias that
+    /// What was wrong with the identity; [`Error::Keys`] if the system gives no randomness; [`Error::Alias`] for an alias that
     /// cannot be one.
     pub async fn start(self) -> Result<Peer, Error> {
         let now = now();
@@ -162,16 +163,15 @@ impl Builder {
         };
         let default = Policy::of(self.visibility);
         let policy = self.px1.map_or(default, |on| default.switched(on));
-        let capabilities = policy.announces().then(|| px1::LABEL.to_owned());
+        let mut capabilities = vec![services::ALIASES.to_owned()];
+        capabilities.extend(policy.announces().then(|| px1::LABEL.to_owned()));
         let node_key = node.public().clone();
-        let attesting = Attesting::new(
-            self.identity?,
-            node,
-            self.visibility,
-            capabilities.into_iter().collect(),
-            self.suite,
-            now.unix,
-        )?;
+        let identity = self.identity?;
+        let naming = self
+            .alias
+            .map(|names| Naming::new(identity.clone(), names, now.unix))
+            .transpose()?;
+        let attesting = Attesting::new(identity, node, self.visibility, capabilities, self.suite, now.unix)?;
         let limits = self.limits.unwrap_or_else(|| Limits::of(self.visibility));
         let (arrivals, arrived) = mpsc::channel(limits.waiting.max(1));
         let inner = Arc::new_cyclic(|weak| Inner {
@@ -185,6 +185,9 @@ impl Builder {
             known: self.known,
             advertise: self.advertise,
             invites: Invites::new(),
+            naming,
+            aliases: Mutex::default(),
+            news: Notify::new(),
             services: Services::new(),
             claims: services::claims(weak.clone(), policy.announces()),
             places: Mutex::default(),

@@ -1,16 +1,16 @@
 //! Listening: one task accepts, and each handshake has another.
 
-use super::{Failed, Inner};
+use super::{Failed, Inner, doorstep::Doorstep, places::Places};
 use crate::{
     Error, ErrorCode,
-    access::{HalfOpen, RateLimiter},
+    access::RateLimiter,
     session::{Answer, Question},
     tokio::{handshake::answer_halves, link::now},
 };
 use std::{
     future::ready,
     io,
-    net::{IpAddr, SocketAddr},
+    net::SocketAddr,
     sync::{Arc, Mutex, PoisonError, Weak},
     time::Duration,
 };
@@ -29,7 +29,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(super) struct Door {
     limiter: Mutex<RateLimiter>,
-    half_open: Places,
+    doorstep: Arc<Doorstep>,
     seats: Places,
 }
 
@@ -37,37 +37,9 @@ impl Door {
     pub(super) fn new(limits: &super::Limits) -> Self {
         Self {
             limiter: Mutex::new(RateLimiter::by_prefix(limits.per_minute)),
-            half_open: Places::new(limits.half_open, limits.half_open_per_prefix),
+            doorstep: Doorstep::new(limits.half_open, limits.half_open_per_prefix),
             seats: Places::new(limits.sessions, limits.sessions_per_prefix),
         }
-    }
-}
-
-/// Places for connections, in all and by network. Loopback is exempt from the latter: Tor and local proxies bring everybody from
-/// there.
-#[derive(Debug)]
-struct Places {
-    all: HalfOpen,
-    by_prefix: HalfOpen,
-}
-
-/// One of them, free again when this is dropped.
-type Ticket = (crate::access::Ticket, Option<crate::access::Ticket>);
-
-impl Places {
-    fn new(all: usize, by_prefix: usize) -> Self {
-        Self {
-            all: HalfOpen::new(all, all),
-            by_prefix: HalfOpen::new(usize::MAX, by_prefix),
-        }
-    }
-
-    fn enter(&self, ip: IpAddr) -> Option<Ticket> {
-        let all = self.all.enter(ip)?;
-        if ip.to_canonical().is_loopback() {
-            return Some((all, None));
-        }
-        Some((all, Some(self.by_prefix.enter(ip)?)))
     }
 }
 
@@ -85,6 +57,10 @@ pub(super) async fn listen(listener: TcpListener, peer: Weak<Inner>) {
             Err(error) if is_of_one_client(&error) => yield_now().await,
             Err(error) => {
                 tracing::warn!(%error, "cannot accept a connection");
+                // Most likely there is no file left; whoever has stood outside longest gives one back.
+                if let Some(peer) = peer.upgrade() {
+                    peer.door.doorstep.make_room();
+                }
                 sleep(pause).await;
                 pause = (pause * 2).min(LONGEST_PAUSE);
             }
@@ -116,27 +92,25 @@ impl Inner {
                 },
             );
         }
-        let Some(place) = self.door.half_open.enter(from.ip()) else {
-            return self.failed(
-                from,
-                Error::Refused {
-                    code: ErrorCode::ResourceExhausted,
-                    reason: "too many handshakes at once".into(),
-                },
-            );
+        let refused = |reason: &str| Error::Refused {
+            code: ErrorCode::ResourceExhausted,
+            reason: reason.into(),
+        };
+        let Some(mut step) = self.door.doorstep.arrive(from.ip()) else {
+            return self.failed(from, refused("too many handshakes from there at once"));
         };
         let mut closed = self.closed.subscribe();
-        let handshake = async move {
+        tokio::spawn(async move {
             let welcomed = tokio::select! {
                 welcomed = self.welcome(tcp, from) => welcomed,
+                () = step.must_go() => Err(refused("too many handshakes at once, and this was the oldest")),
                 _ = closed.wait_for(|closed| *closed) => return,
             };
-            drop(place);
+            drop(step);
             if let Err(error) = welcomed {
                 self.failed(from, error);
             }
-        };
-        tokio::spawn(handshake);
+        });
     }
 
     async fn welcome(self: &Arc<Self>, tcp: TcpStream, from: SocketAddr) -> Result<(), Error> {

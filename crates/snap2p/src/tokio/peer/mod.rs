@@ -3,9 +3,12 @@
 mod attesting;
 mod builder;
 mod dialing;
+mod doorstep;
 mod failures;
 mod identity;
 mod listener;
+mod naming;
+mod places;
 mod roster;
 mod services;
 mod sockets;
@@ -16,11 +19,14 @@ pub use failures::Failed;
 pub use identity::Identity;
 pub use target::{DialOptions, Target};
 
-use self::{attesting::Attesting, failures::Failures, listener::Door, roster::Roster, services::Services};
-use super::{Incoming, Session, session::Claims};
+use self::{
+    attesting::Attesting, failures::Failures, listener::Door, naming::Naming, roster::Roster, services::Services,
+};
+use super::{Incoming, Session, link::now, session::Claims};
 use crate::{
     Error, ErrorCode, Locator, Principal, Visibility,
     access::{Allow, Invites},
+    alias::{self, AliasCard},
     px1::{self, Policy},
 };
 use futures_core::Stream;
@@ -28,13 +34,13 @@ use handfast_keys::PublicKey;
 use std::{
     fmt, io,
     net::SocketAddr,
-    pin::Pin,
+    pin::{Pin, pin},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Context, Poll, ready},
 };
 use tokio::{
     net::{ToSocketAddrs, lookup_host},
-    sync::{mpsc, watch},
+    sync::{Notify, mpsc, watch},
     task::JoinHandle,
 };
 
@@ -58,6 +64,10 @@ struct Inner {
     advertise: Vec<Locator>,
     invites: Invites,
     door: Door,
+    naming: Option<Naming>,
+    aliases: Mutex<alias::Book>,
+    /// Somebody has shown a card.
+    news: Notify,
     services: Services,
     claims: Claims,
     places: Mutex<px1::Cache>,
@@ -85,6 +95,10 @@ impl Inner {
     fn places(&self) -> MutexGuard<'_, px1::Cache> {
         // Nothing in there panics half-way, so a poisoned table is a whole one.
         self.places.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn aliases(&self) -> MutexGuard<'_, alias::Book> {
+        self.aliases.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn listeners(&self) -> MutexGuard<'_, Vec<Listening>> {
@@ -256,6 +270,43 @@ impl Peer {
     #[must_use]
     pub fn invites(&self) -> &Invites {
         &self.inner.invites
+    }
+
+    /// What everybody wants to be called who has shown it: the cards that are good now, in no order. Peers show each other their
+    /// cards once both are proved.
+    #[must_use]
+    pub fn aliases(&self) -> Vec<AliasCard> {
+        self.inner.aliases().iter(now().unix).cloned().collect()
+    }
+
+    /// What a principal wants to be called, if it has shown a card that is still good.
+    #[must_use]
+    pub fn alias_of(&self, principal: &Principal) -> Option<AliasCard> {
+        self.inner.aliases().current(principal, now().unix).cloned()
+    }
+
+    /// Everybody who wants to be called so, in any spelling. Aliases are not unique: with more than one, ask which is meant.
+    #[must_use]
+    pub fn called(&self, alias: &str) -> Vec<AliasCard> {
+        let aliases = self.inner.aliases();
+        aliases.find(alias, now().unix).into_iter().cloned().collect()
+    }
+
+    /// Waits until a principal has shown what it wants to be called. For ever, if it does not.
+    ///
+    /// # Cancel safety
+    /// Safe.
+    pub async fn wait_for_alias(&self, principal: &Principal) -> AliasCard {
+        loop {
+            let news = self.inner.news.notified();
+            let mut news = pin!(news);
+            // From here on no news is missed.
+            news.as_mut().enable();
+            if let Some(card) = self.alias_of(principal) {
+                return card;
+            }
+            news.await;
+        }
     }
 
     /// Where a principal may be dialled, the likeliest first; empty if nobody knows. Looks in what is known, asks the peers

@@ -3,6 +3,7 @@
 use super::Inner;
 use crate::{
     Error, ErrorCode, Fault, Locator, Principal,
+    alias::AliasCard,
     frame::{self, Decoder},
     px1::{self, Message, Push, Request, Response, Source},
     tokio::{Session, Stream, link::now, session::Claims},
@@ -19,6 +20,11 @@ use tokio::{
     time::{sleep, timeout},
 };
 
+/// The label of streams that carry an alias card, and the capability of taking them. Whoever opens one sends its card in a frame
+/// and half-closes.
+pub(super) const ALIASES: &str = "aliases";
+/// The longest card, bytes; an honest one has some 600.
+const CARD_MAX: usize = 4 << 10;
 /// How long a peer may take for one exchange: asking, answering, telling.
 const EXCHANGE_TIMEOUT: Duration = Duration::from_secs(5);
 /// How many exchanges that others begin run at once. Each costs some kilobytes for as long as the peer keeps us waiting.
@@ -53,7 +59,7 @@ fn announces(session: &Session, capability: &str) -> bool {
 
 /// The streams that are not for the application.
 pub(super) fn claims(peer: Weak<Inner>, px1: bool) -> Claims {
-    let labels: &'static [&'static str] = if px1 { &[px1::LABEL] } else { &[] };
+    let labels: &'static [&'static str] = if px1 { &[ALIASES, px1::LABEL] } else { &[ALIASES] };
     Claims {
         labels,
         on_claimed: Arc::new(move |session, stream| {
@@ -92,7 +98,12 @@ impl Inner {
             return stream.reset(ErrorCode::ResourceExhausted);
         };
         tokio::spawn(async move {
-            let exchange = async { self.serve_px1(&session, &mut stream).await };
+            let exchange = async {
+                match stream.label() {
+                    ALIASES => self.hear_alias(&session, &mut stream).await,
+                    _ => self.serve_px1(&session, &mut stream).await,
+                }
+            };
             match timeout(EXCHANGE_TIMEOUT, exchange).await {
                 Ok(Ok(())) => {}
                 Ok(Err(error)) => {
@@ -151,6 +162,18 @@ impl Inner {
             self.places()
                 .learn(push.principal, push.locators, source, push.ttl, now().instant);
         }
+    }
+
+    /// Takes the peer's card. A peer can only speak for itself.
+    async fn hear_alias(&self, session: &Session, stream: &mut Stream) -> Result<(), Error> {
+        let card = Frames::new(CARD_MAX).next(stream).await?;
+        let card = AliasCard::decode(&card.ok_or(Error::Truncated("an alias"))?)?;
+        if card.principal != *session.principal() {
+            return Err(Error::Alias("it is somebody else's"));
+        }
+        self.aliases().insert(card, now().unix)?;
+        self.news.notify_waiters();
+        stream.shutdown().await.map_err(io_error)
     }
 
     /// Where the peer at the other end of a session can dial us.
@@ -228,27 +251,44 @@ impl Inner {
     pub(super) fn greet(self: &Arc<Self>, session: &Session) {
         let push = (self.policy.tells_of_itself() && announces(session, px1::LABEL))
             .then(|| self.own_places(session))
-            .filter(|places| !places.is_empty());
-        let Some(locators) = push else { return };
-        let push = Message::Push(Push {
-            principal: self.attesting.identity().principal,
-            locators,
-            ttl: px1::TTL,
-        });
+            .filter(|places| !places.is_empty())
+            .map(|locators| {
+                let push = Message::Push(Push {
+                    principal: self.attesting.identity().principal,
+                    locators,
+                    ttl: px1::TTL,
+                });
+                (px1::LABEL, push.encode())
+            });
+        let card = self
+            .naming
+            .as_ref()
+            .filter(|_| announces(session, ALIASES))
+            .and_then(|naming| naming.card(now().unix).ok())
+            .map(|card| (ALIASES, card));
+        let words: Vec<_> = card.into_iter().chain(push).collect();
+        if words.is_empty() {
+            return;
+        }
         let session = session.clone();
         tokio::spawn(async move {
-            let exchange = async {
-                let mut stream = session.open_stream(px1::LABEL).await?;
-                send(&mut stream, &push).await?;
-                stream.shutdown().await.map_err(io_error)?;
-                // The other end closes its side when it has heard.
-                Frames::new(px1::MESSAGE_MAX).next(&mut stream).await.map(drop)
-            };
-            if let Ok(Err(error)) = timeout(EXCHANGE_TIMEOUT, exchange).await {
-                tracing::debug!(%error, "the peer does not want to know where we are");
+            for (label, word) in words {
+                match timeout(EXCHANGE_TIMEOUT, tell(&session, label, &word)).await {
+                    Ok(Ok(())) => {}
+                    Ok(Err(error)) => tracing::debug!(label, %error, "the peer does not want to know"),
+                    Err(_) => tracing::debug!(label, "the peer does not listen"),
+                }
             }
         });
     }
+}
+
+/// Says one thing on a stream of its own, and waits until the peer has heard it: then it closes its side.
+async fn tell(session: &Session, label: &str, word: &[u8]) -> Result<(), Error> {
+    let mut stream = session.open_stream(label).await?;
+    send_frame(&mut stream, word).await?;
+    stream.shutdown().await.map_err(io_error)?;
+    Frames::new(px1::MESSAGE_MAX).next(&mut stream).await.map(drop)
 }
 
 async fn send(stream: &mut Stream, message: &Message) -> Result<(), Error> {
