@@ -125,7 +125,7 @@ impl Session {
             opener: noise.opener,
             decoder,
         };
-        session.ping_if_due(now).unwrap_or_default();
+        session.ping_if_due(false, now).unwrap_or_default();
         session
     }
 
@@ -255,6 +255,8 @@ impl Session {
     pub fn handle_timeout(&mut self, now: Now) -> Result<(), Error> {
         self.check_open()?;
         self.now = now.instant;
+        // As it was until now: what is read from here on has not been read yet.
+        let deaf = !self.takes_more();
         if self.held.is_some_and(|until| until <= now.instant) {
             self.held = None;
         }
@@ -263,11 +265,11 @@ impl Session {
         {
             self.out_of_patience = true;
         }
-        self.ping_if_due(now).inspect_err(|_| self.end(ErrorCode::Timeout))
+        self.ping_if_due(deaf, now)
+            .inspect_err(|_| self.end(ErrorCode::Timeout))
     }
 
-    fn ping_if_due(&mut self, now: Now) -> Result<(), Error> {
-        let deaf = !self.takes_more();
+    fn ping_if_due(&mut self, deaf: bool, now: Now) -> Result<(), Error> {
         if let Some(ping) = self.keepalive.handle_timeout(deaf, now)? {
             self.sending.ping(ping);
         }
