@@ -53,7 +53,7 @@ async fn two_nodes_call_each_other_over_one_session() {
     let hello: String = at_bob.call("greeter.hello", name.clone()).await.unwrap();
     assert_eq!(hello.len(), "Hello, .".len() + name.len());
 
-    at_bob.close().await;
+    at_bob.close().await.unwrap();
     assert_eq!(disconnected(&mut arrivals).await, None, "it said goodbye");
 }
 
