@@ -479,7 +479,7 @@ impl State {
 
     /// Whether all that was to be sent has left.
     pub(super) fn is_sent(&self) -> bool {
-        self.output.is_empty() && !self.unflushed && !self.machine.has_output()
+        self.output.is_empty() && !self.unflushed && !self.machine.has_unsent()
     }
 
     pub(super) fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
