@@ -19,6 +19,7 @@ const FROZEN: &[(&str, &str)] = &[
     ("addresses", "crates/multiserver/tests/vectors/addresses.json"),
     ("camel-case", "crates/stack/tests/vectors/camel-case.json"),
     ("v8", "crates/json/tests/vectors/v8.json"),
+    ("snap2p", "crates/snap2p/tests/vectors/snap2p.json"),
     ("secure-gossip", "crates/gossip/tests/vectors/secure-gossip.json"),
 ];
 
@@ -26,7 +27,7 @@ const FROZEN: &[(&str, &str)] = &[
 const SHOWN: usize = 10;
 
 pub(crate) fn run(args: &Args) -> Result<()> {
-    node::install(&["core", "sg"])?;
+    node::install(&["core", "sg", "stacks"])?;
     let mut different = Vec::new();
     for (name, path) in FROZEN
         .iter()

@@ -97,6 +97,10 @@ pub enum Error {
     #[cfg(feature = "tokio")]
     #[error(transparent)]
     Handshake(#[from] handfast_shs::Error),
+    /// The SNaP2P session failed; or the peer was turned away by our allowlist or our [`Authenticate`](crate::Authenticate).
+    #[cfg(feature = "snap2p")]
+    #[error(transparent)]
+    Snap2p(#[from] handfast_snap2p::Error),
     /// The process at the other end of a Unix socket belongs to another user.
     #[error("the process at the other end belongs to another user (uid {uid})")]
     OtherUser {

@@ -54,6 +54,8 @@ pub use scope::{NoSuchScope, Scope, Scopes};
 pub use server::{Failed, Listening, Server};
 #[cfg(feature = "tokio")]
 pub use transform::{Auth, Established, Transform};
+#[cfg(feature = "snap2p")]
+pub use transforms::Snap2p;
 #[cfg(feature = "tokio")]
 pub use transforms::{Authenticate, Noauth, Refusal, Shs};
 #[cfg(feature = "tokio")]

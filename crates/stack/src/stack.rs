@@ -46,6 +46,8 @@ pub struct Stack {
     permissions: Permissions,
     defaults: Config,
     multiserver: Multiserver,
+    #[cfg(feature = "snap2p")]
+    wallet: Option<(handfast_snap2p::WalletKey, handfast_snap2p::Network)>,
     pub(crate) hooks: Hooks,
 }
 
@@ -59,6 +61,8 @@ impl Stack {
             permissions: Permissions::default(),
             defaults: Config::default(),
             multiserver: Multiserver::standard(),
+            #[cfg(feature = "snap2p")]
+            wallet: None,
             hooks: Hooks::default(),
         }
     }
@@ -67,6 +71,18 @@ impl Stack {
     #[must_use]
     pub fn identity(mut self, keys: KeyPair) -> Self {
         self.identity = Some(keys);
+        self
+    }
+
+    /// Gives the nodes that are started the transform `snap2p`, beside `shs` and `noauth`: sessions by which this wallet vouches
+    /// for the node's key. Addresses are `net:HOST:PORT~snap2p:stacks:SP…`; `auth` is asked as over `shs`, with the key of the
+    /// node that comes.
+    ///
+    /// Where it is spoken, the configuration says: `"transform": "snap2p"`, in `incoming` and in `outgoing`.
+    #[cfg(feature = "snap2p")]
+    #[must_use]
+    pub fn wallet(mut self, key: handfast_snap2p::WalletKey, network: handfast_snap2p::Network) -> Self {
+        self.wallet = Some((key, network));
         self
     }
 
@@ -199,6 +215,14 @@ impl Stack {
                 .limits(global.limits())
                 .transform(shs)
                 .transform(Noauth::new(*keys.public()));
+            #[cfg(feature = "snap2p")]
+            let multiserver = match &self.wallet {
+                None => multiserver,
+                Some((wallet, network)) => multiserver.transform(
+                    handfast_multiserver::Snap2p::new(wallet.clone(), *network, keys.clone())
+                        .authenticate(Arc::new(AskNode(node.clone()))),
+                ),
+            };
             Inner {
                 network: self.network,
                 keys,

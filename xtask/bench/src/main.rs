@@ -1,4 +1,4 @@
-//! Our half of `cargo xtask bench`: `bench-ours handshake|boxstream|mux|node|gossip|memory`. One JSON object a line.
+//! Our half of `cargo xtask bench`: `bench-ours handshake|boxstream|mux|node|gossip|snap2p|memory`. One JSON object a line.
 //!
 //! Each case runs for a few hundred milliseconds; `cargo xtask bench` repeats whole rounds, in turn with the peers.
 // What a broken measurement deserves is a panic.
@@ -11,6 +11,7 @@ mod memory;
 mod mux;
 mod node;
 mod secret_stack;
+mod snap2p;
 mod wire;
 
 use anyhow::{Result, bail};
@@ -27,10 +28,11 @@ fn main() -> Result<()> {
         // Memory first: what the other cases leave behind would hide its growth.
         Some("node") => memory::run_node().and_then(|()| node::run()),
         Some("gossip") => gossip::run(),
+        Some("snap2p") => memory::run_snap2p().and_then(|()| snap2p::run()),
         Some("memory") => memory::run(),
         Some(gossip::RELAY) => gossip::relay(),
         Some(memory::FAR_END) => memory::far_end(&std::env::args().nth(2).unwrap_or_default()),
-        _ => bail!("usage: bench-ours handshake|boxstream|mux|node|gossip|memory"),
+        _ => bail!("usage: bench-ours handshake|boxstream|mux|node|gossip|snap2p|memory"),
     }
 }
 

@@ -1,25 +1,27 @@
 //! What idle connections cost, each end in a process of its own and after one answered call: ten thousand of TCP, Box Stream
-//! and muxrpc, and two thousand of nodes.
+//! and muxrpc, and two thousand of nodes and of SNaP2P.
 
-use crate::{mux, node, print, wire};
+use crate::{mux, node, print, snap2p, wire};
 use anyhow::{Context, Result, bail, ensure};
 use handfast_keys::SecretKey;
 use handfast_multiserver::{Address, Layer};
 use handfast_mux::tokio::{Peer, Router, connection};
 use std::net::SocketAddr;
 use std::process::Stdio;
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpListener;
 use tokio::process::{Child, Command};
 
 const CONNECTIONS: usize = 10_000;
 const NODE_CONNECTIONS: usize = 2_000;
+const SNAP2P_SESSIONS: usize = 2_000;
 
 /// The argument that makes this program the far end: one process may not have as many open files as both ends need.
 pub(crate) const FAR_END: &str = "far-end";
 /// What the far end serves with.
 const BARE: &str = "mux";
 const NODE: &str = "node";
+const SNAP2P: &str = "snap2p";
 
 /// Resident memory of this process, in bytes. Buffers of the operating system are not in it; an idle socket has none.
 fn resident() -> Result<usize> {
@@ -77,6 +79,47 @@ pub(crate) async fn run_node() -> Result<()> {
         peers.push(peer);
     }
     far.report("node: idle connection", before, NODE_CONNECTIONS).await
+}
+
+/// Sessions of one SNaP2P peer with another, each after one stream that was echoed.
+#[tokio::main]
+pub(crate) async fn run_snap2p() -> Result<()> {
+    let mut far = Far::start(SNAP2P).await?;
+    let peer = snap2p::peer(1, SNAP2P_SESSIONS).await?;
+    let address: SocketAddr = far.address.parse()?;
+    let before = far.both().await?;
+    let mut sessions = Vec::with_capacity(SNAP2P_SESSIONS);
+    for _ in 0..SNAP2P_SESSIONS {
+        let session = peer.dial(address).await?;
+        let mut stream = session.open_stream("echo").await?;
+        stream.write_all(b"hello").await?;
+        stream.shutdown().await?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await?;
+        ensure!(answer == "hello", "wrong answer {answer}");
+        sessions.push(session);
+    }
+    far.report("snap2p: idle session", before, SNAP2P_SESSIONS).await
+}
+
+async fn serve_snap2p() -> Result<()> {
+    let peer = snap2p::peer(2, 2 * SNAP2P_SESSIONS).await?;
+    println!("{}", peer.listen("127.0.0.1:0").await?);
+    tokio::spawn(async move {
+        while let Some((session, mut incoming)) = peer.accept().await {
+            tokio::spawn(async move {
+                while let Some(mut stream) = incoming.next().await {
+                    let mut heard = String::new();
+                    stream.read_to_string(&mut heard).await?;
+                    stream.write_all(heard.as_bytes()).await?;
+                    stream.shutdown().await?;
+                }
+                drop(session);
+                anyhow::Ok(())
+            });
+        }
+    });
+    Ok(())
 }
 
 async fn greet(peer: &Peer, method: &str) -> Result<()> {
@@ -141,6 +184,10 @@ pub(crate) async fn far_end(with: &str) -> Result<()> {
     let _serving = match with {
         BARE => {
             serve_bare().await?;
+            None
+        }
+        SNAP2P => {
+            serve_snap2p().await?;
             None
         }
         NODE => {

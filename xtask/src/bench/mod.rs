@@ -40,6 +40,7 @@ pub(crate) enum Section {
     Mux,
     Node,
     Gossip,
+    Snap2p,
     Memory,
 }
 
@@ -51,6 +52,7 @@ impl Section {
             Self::Mux => "mux",
             Self::Node => "node",
             Self::Gossip => "gossip",
+            Self::Snap2p => "snap2p",
             Self::Memory => "memory",
         }
     }

@@ -30,7 +30,10 @@ impl Programs {
     /// Builds all of them in release, and checks that the JavaScript packages are there.
     pub(super) fn build(sections: &[Section]) -> Result<Self> {
         let peers = root().join("xtask/peers");
-        if sections.iter().any(|section| *section != Section::Memory) {
+        if sections
+            .iter()
+            .any(|section| !matches!(section, Section::Memory | Section::Snap2p))
+        {
             node::install(&["core", "sg"])?;
         }
         let ours = build(&root().join("xtask/bench"), None)?;
@@ -64,8 +67,8 @@ impl Programs {
     pub(super) fn run(&self, section: Section) -> Result<Vec<Figure>> {
         let name = section.name();
         let mut figures = execute(Command::new(&self.ours).arg(name))?;
-        // Our half of these starts the processes of both.
-        if matches!(section, Section::Gossip | Section::Memory) {
+        // Our half of these starts the processes of both, or there is no other: SNaP2P's reference cannot be installed.
+        if matches!(section, Section::Gossip | Section::Snap2p | Section::Memory) {
             return Ok(figures);
         }
         if matches!(section, Section::Handshake | Section::Boxstream) {

@@ -20,6 +20,12 @@ enum Against {
         theirs: &'static str,
         floor: Option<f64>,
     },
+    /// As `Rate`, with a figure that was measured once: the peer cannot be installed.
+    Noted {
+        with: &'static str,
+        theirs: f64,
+        floor: f64,
+    },
     /// Ours must be at most this.
     AtMost(f64),
 }
@@ -45,6 +51,28 @@ const fn rate(
     }
 }
 
+/// Beside the best figure of the reference of SNaP2P.
+const fn noted(what: &'static str, ours: &'static str, unit: &'static str, theirs: f64, floor: f64) -> Comparison {
+    Comparison {
+        section: Snap2p,
+        what,
+        ours,
+        against: Against::Noted {
+            with: "the reference, as noted",
+            theirs,
+            floor,
+        },
+        unit,
+    }
+}
+
+const fn megabytes(comparison: Comparison) -> Comparison {
+    Comparison {
+        unit: "MB/s",
+        ..comparison
+    }
+}
+
 /// Memory, in KiB.
 const fn at_most(section: Section, what: &'static str, ours: &'static str, most: f64) -> Comparison {
     Comparison {
@@ -56,7 +84,12 @@ const fn at_most(section: Section, what: &'static str, ours: &'static str, most:
     }
 }
 
-use Section::{Boxstream, Gossip, Handshake, Memory, Mux, Node};
+use Section::{Boxstream, Gossip, Handshake, Memory, Mux, Node, Snap2p};
+
+/// The best that was seen of the reference of SNaP2P, in its state of January 2026: 24 to 65 sessions a second, and 14 to 20 MB/s
+/// through one stream.
+const REFERENCE_SESSIONS: f64 = 65.0;
+const REFERENCE_MEGABYTES: f64 = 20.0;
 
 /// The table. A floor is what the project promises.
 #[rustfmt::skip]
@@ -101,6 +134,11 @@ pub(super) const COMPARISONS: &[Comparison] = &[
     rate(Gossip, "lines read and verified, in memory", "gossip: lines", "signatures alone, one by one", "gossip: signatures, one by one", Some(1.2)),
     rate(Gossip, "signatures of 8 authors, 128 at once", "gossip: signatures, batched", "one by one", "gossip: signatures, one by one", Some(1.7)),
     at_most(Gossip, "what a peer that never reads costs a relay", "gossip: unread peer", 12.0 * 1024.0),
+    rate(Snap2p, "sessions, both ends, in memory", "snap2p: sessions", "sum of their primitives", "snap2p: primitives", Some(0.8)),
+    noted("sessions and connections, TCP, one thread", "snap2p: sessions over TCP", "1/s", REFERENCE_SESSIONS, 15.0),
+    megabytes(rate(Snap2p, "one stream, TCP, two threads, 64 KiB writes", "snap2p: one stream, TCP", "raw ChaCha20-Poly1305", "snap2p: raw boxes", Some(0.55))),
+    noted("one stream, TCP, two threads, 64 KiB writes", "snap2p: one stream, TCP", "MB/s", REFERENCE_MEGABYTES, 30.0),
+    at_most(Snap2p, "idle session, both ends, of 2,000", "snap2p: idle session", 24.0),
     at_most(Memory, "idle connection, both ends, of 10,000", "idle connection", 16.0),
 ];
 
@@ -130,6 +168,11 @@ impl Comparison {
                     "at most".into(),
                     Some(ok),
                 )
+            }
+            Against::Noted { with, theirs, floor } => {
+                let ratio = median(ours) / theirs;
+                let text = format!("{floor:.2}");
+                (with.to_owned(), figure(theirs), ratio, text, Some(ratio >= floor))
             }
             Against::Rate { with, theirs, floor } => {
                 let theirs = values(theirs)?;

@@ -56,6 +56,31 @@ impl Layer {
         layer
     }
 
+    /// The layer `snap2p:PRINCIPAL`, as in `snap2p:stacks:SP…`: a SNaP2P session with this principal, whatever its node key.
+    #[cfg(feature = "snap2p")]
+    #[must_use]
+    pub fn snap2p(principal: &handfast_snap2p::Principal) -> Self {
+        Self {
+            name: "snap2p".to_owned(),
+            // A principal is a scheme and an address with a colon between them, as parts have it.
+            parts: vec!["stacks".to_owned(), principal.address().to_string()],
+            secrets: Vec::new(),
+            key: None,
+        }
+    }
+
+    /// The principal of a layer `snap2p:PRINCIPAL`.
+    ///
+    /// # Errors
+    /// [`Error::Address`] for other layers, and [`Error::Snap2p`] for what is no principal.
+    #[cfg(feature = "snap2p")]
+    pub fn require_principal(&self) -> Result<handfast_snap2p::Principal, Error> {
+        if self.name != "snap2p" {
+            return Err(Malformed::key(format!("{} holds no principal", self.name)).into());
+        }
+        Ok(self.parts.join(":").parse()?)
+    }
+
     /// The layer `noauth`.
     #[must_use]
     pub fn noauth() -> Self {

@@ -14,7 +14,7 @@ use std::{
     task::{Context, Poll, Waker},
     time::Instant,
 };
-use tokio::io::AsyncWrite;
+use tokio::{io::AsyncWrite, sync::Notify};
 
 /// The present, by the clock that tokio's timers go by. Where that is ahead of the machine's, which only happens where tests
 /// let time pass, the one on the wall is as far ahead.
@@ -40,6 +40,10 @@ pub(super) struct Link {
     pub(super) info: PeerInfo,
     pub(super) ends: Ends,
     state: Mutex<State>,
+    /// Those who wait to open a stream, and for the end. Whoever stops waiting is forgotten at once: a task that waits for the end
+    /// beside something else, stream after stream, leaves nothing behind.
+    openers: Notify,
+    closers: Notify,
 }
 
 pub(super) struct State {
@@ -63,9 +67,9 @@ pub(super) struct State {
     /// Labels of streams that are not for the application, and such streams, for the task.
     claims: &'static [&'static str],
     claimed: VecDeque<Arrival>,
-    /// Those who wait to open a stream, and for the end.
-    openers: Vec<Waker>,
-    closers: Vec<Waker>,
+    /// Whether those who wait to open a stream, or for the end, are told once the lock is released.
+    tell_openers: bool,
+    tell_closers: bool,
     /// The session's task, once it runs.
     driver: Option<Waker>,
     /// For when the task has set its timer, and whether it has stopped reading.
@@ -138,8 +142,8 @@ impl Link {
                 taker: Taker::Unclaimed,
                 claims,
                 claimed: VecDeque::new(),
-                openers: Vec::new(),
-                closers: Vec::new(),
+                tell_openers: false,
+                tell_closers: false,
                 driver: None,
                 armed: None,
                 // There may be input from behind the handshake.
@@ -149,6 +153,8 @@ impl Link {
                 done: false,
                 wakes: Vec::new(),
             }),
+            openers: Notify::new(),
+            closers: Notify::new(),
         })
     }
 
@@ -169,9 +175,38 @@ impl Link {
         let result = act(&mut state);
         state.settle();
         let wakes = std::mem::take(&mut state.wakes);
+        let tell_openers = std::mem::take(&mut state.tell_openers);
+        let tell_closers = std::mem::take(&mut state.tell_closers);
         drop(state);
         wakes.into_iter().for_each(Waker::wake);
+        if tell_openers {
+            self.openers.notify_waiters();
+        }
+        if tell_closers {
+            self.closers.notify_waiters();
+        }
         result
+    }
+
+    /// Waits until there is room for another stream, or the session is over; `try_open` says whether there is.
+    pub(super) async fn wait_to_open<R>(&self, try_open: impl FnMut(&mut State) -> Option<R>) -> R {
+        self.wait(&self.openers, try_open).await
+    }
+
+    /// Waits until `look` has what it looks for: how the session has ended, or that its socket is closed.
+    pub(super) async fn wait_for_end<R>(&self, look: impl FnMut(&mut State) -> Option<R>) -> R {
+        self.wait(&self.closers, look).await
+    }
+
+    async fn wait<R>(&self, news: &Notify, mut act: impl FnMut(&mut State) -> Option<R>) -> R {
+        loop {
+            // Whoever is asked to wait before looking misses nothing that happens after.
+            let told = news.notified();
+            if let Some(result) = self.with(&mut act) {
+                return result;
+            }
+            told.await;
+        }
     }
 }
 
@@ -252,7 +287,7 @@ impl State {
                     let writer = self.slots.get_mut(&id).and_then(|slot| slot.writer.take());
                     self.wakes.extend(writer);
                 }
-                Event::CanOpen => self.wakes.append(&mut self.openers),
+                Event::CanOpen => self.tell_openers = true,
                 Event::Closed { id, code } => {
                     if let Some(slot) = self.slots.get_mut(&id) {
                         slot.reset = code;
@@ -382,24 +417,12 @@ impl State {
         self.done
     }
 
-    pub(super) fn wait_to_open(&mut self, cx: &Context<'_>) {
-        if !self.openers.iter().any(|waker| waker.will_wake(cx.waker())) {
-            self.openers.push(cx.waker().clone());
-        }
-    }
-
-    pub(super) fn wait_for_end(&mut self, cx: &Context<'_>) {
-        if !self.closers.iter().any(|waker| waker.will_wake(cx.waker())) {
-            self.closers.push(cx.waker().clone());
-        }
-    }
-
     /// Asks the task to end the session once what was written has left.
     pub(super) fn ask_to_close(&mut self) {
         if !self.closing {
             self.closing = true;
             self.drop_arrivals();
-            self.wakes.append(&mut self.openers);
+            self.tell_openers = true;
             if let Taker::Incoming(waker) = &mut self.taker {
                 self.wakes.extend(waker.take());
             }
@@ -506,8 +529,8 @@ impl State {
 
     fn wake_everybody(&mut self) {
         self.wakes.extend(self.slots.values_mut().flat_map(Slot::dismiss));
-        self.wakes.append(&mut self.openers);
-        self.wakes.append(&mut self.closers);
+        self.tell_openers = true;
+        self.tell_closers = true;
         if let Taker::Incoming(waker) = &mut self.taker {
             self.wakes.extend(waker.take());
         }

@@ -19,7 +19,7 @@ const CHUNK: usize = 256 * 1024;
 #[derive(Debug)]
 pub(super) enum Place {
     /// Room for it, and maybe its beginning.
-    Partial(Partial),
+    Partial(Box<Partial>),
     /// All of it: the same file is here under the same name.
     Whole(PathBuf),
     /// Another file of this name.
@@ -89,14 +89,14 @@ pub(super) fn prepare(dir: &Path, offer: &Offer, force: bool) -> io::Result<Plac
     let mut hash = fresh_hash();
     let from = absorb(&mut file, &mut hash, |_| ())?;
     file.seek(SeekFrom::Start(from))?;
-    Ok(Place::Partial(Partial {
+    Ok(Place::Partial(Box::new(Partial {
         file,
         hash,
         from,
         part,
         target,
         force,
-    }))
+    })))
 }
 
 /// What becomes of a partial file in the end.
@@ -177,7 +177,7 @@ mod tests {
         }
     }
 
-    fn partial(dir: &Path, offer: &Offer, force: bool) -> Partial {
+    fn partial(dir: &Path, offer: &Offer, force: bool) -> Box<Partial> {
         match prepare(dir, offer, force).unwrap() {
             Place::Partial(partial) => partial,
             other => panic!("{other:?}"),

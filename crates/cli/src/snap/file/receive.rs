@@ -184,7 +184,7 @@ impl Desk {
                 bar.finish_and_clear();
                 result.map(Some)
             }
-            Ok(Place::Whole(path)) => offered.is_here().await.map(|()| Some(path)),
+            Ok(Place::Whole(path)) => offered.have().await.map(|()| Some(path)),
             Ok(Place::Taken(path)) => {
                 offered.refuse("there is another file of this name").await?;
                 Err(Failure::local(anyhow!(

@@ -138,6 +138,7 @@ impl Session {
     /// Once both ends have said everything, each says CLOSE_STREAM.
     pub(super) fn close_if_complete(&mut self, id: StreamId) {
         if self.streams.is_complete(id) && self.streams.close(id, None) {
+            self.sending.forget(id);
             self.sending.say(Message::CloseStream { id, code: None });
             self.events.push_back(Event::Closed { id, code: None });
             self.tell_can_open();

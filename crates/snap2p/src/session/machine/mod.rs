@@ -18,6 +18,7 @@ use crate::{
     frame::Decoder,
     limits::{DATA_MAX, LABEL_MAX},
     noise::{self, Opener, Sealer},
+    time::later,
 };
 use keepalive::Keepalive;
 use sending::Sending;
@@ -99,9 +100,10 @@ impl Session {
         config: Config,
         now: Now,
     ) -> Self {
-        decoder.set_max(config.frame_max.min(crate::limits::FRAME_MAX));
+        let config = config.within_reason();
+        decoder.set_max(config.frame_max);
         let held = match peer.role {
-            super::Role::Initiator => Some(now.instant + config.first_frame_wait),
+            super::Role::Initiator => Some(later(now.instant, config.first_frame_wait)),
             super::Role::Responder => None,
         };
         let mut session = Self {
@@ -125,7 +127,7 @@ impl Session {
             opener: noise.opener,
             decoder,
         };
-        session.ping_if_due(now).unwrap_or_default();
+        session.ping_if_due(false, now).unwrap_or_default();
         session
     }
 
@@ -241,7 +243,7 @@ impl Session {
         let patience = self
             .full_since
             .filter(|_| !self.out_of_patience)
-            .map(|since| since + self.config.receive_patience);
+            .map(|since| later(since, self.config.receive_patience));
         [Some(self.keepalive.deadline(self.now)), self.held, patience]
             .into_iter()
             .flatten()
@@ -255,19 +257,21 @@ impl Session {
     pub fn handle_timeout(&mut self, now: Now) -> Result<(), Error> {
         self.check_open()?;
         self.now = now.instant;
+        // As it was until now: what is read from here on has not been read yet.
+        let deaf = !self.takes_more();
         if self.held.is_some_and(|until| until <= now.instant) {
             self.held = None;
         }
         if let Some(since) = self.full_since
-            && since + self.config.receive_patience <= now.instant
+            && later(since, self.config.receive_patience) <= now.instant
         {
             self.out_of_patience = true;
         }
-        self.ping_if_due(now).inspect_err(|_| self.end(ErrorCode::Timeout))
+        self.ping_if_due(deaf, now)
+            .inspect_err(|_| self.end(ErrorCode::Timeout))
     }
 
-    fn ping_if_due(&mut self, now: Now) -> Result<(), Error> {
-        let deaf = !self.takes_more();
+    fn ping_if_due(&mut self, deaf: bool, now: Now) -> Result<(), Error> {
         if let Some(ping) = self.keepalive.handle_timeout(deaf, now)? {
             self.sending.ping(ping);
         }
