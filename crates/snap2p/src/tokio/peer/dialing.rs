@@ -118,6 +118,9 @@ impl Inner {
         let proved = Source::Proved { public };
         self.places()
             .learn(*session.principal(), [place.clone()], proved, px1::TTL, now.instant);
+        if self.is_closed() {
+            return Err(Error::Closed(crate::ErrorCode::ConnectionClosed));
+        }
         self.established(&session);
         Ok(session)
     }
