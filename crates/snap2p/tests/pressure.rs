@@ -1,5 +1,6 @@
 //! Slow peers, full buffers, and what is left when something is dropped half-way.
 #![cfg(feature = "tokio")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod support;
 
@@ -60,7 +61,7 @@ async fn fill(stream: &mut Stream) -> usize {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_peer_that_does_not_read_holds_little_of_ours() {
+async fn weakness_10_a_peer_that_does_not_read_holds_little_of_ours() {
     let config = Config::default();
     let ((alice, _), (_bob, mut at_bob)) = pair(&config).await;
     let (mut ours, mut theirs) = stream(&alice, &mut at_bob).await;
@@ -82,7 +83,7 @@ async fn a_peer_that_does_not_read_holds_little_of_ours() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stream_that_nobody_reads_does_not_end_the_session() {
+async fn weakness_10_a_stream_that_nobody_reads_is_bounded_and_does_not_end_the_session() {
     let config = Config::default();
     let ((alice, _), (bob, mut at_bob)) = pair(&config).await;
     let (mut ours, theirs) = stream(&alice, &mut at_bob).await;
@@ -307,8 +308,31 @@ async fn a_closed_peer_gives_its_port_back() {
 #[tokio::test]
 async fn a_dropped_peer_no_longer_listens() {
     let (bob, at) = listening(builder()).await;
+    // However slow somebody at the door is.
+    let mut silent = tokio::net::TcpStream::connect(&at).await.unwrap();
+    let alice = peer().await;
+    let (session, other, _incoming) = connected(&alice, &bob).await;
     drop(bob);
+    assert!(support::is_closed(&mut silent).await);
     soon(async { while tokio::net::TcpStream::connect(&at).await.is_ok() {} }).await;
+    assert!(!session.is_closed() && !other.is_closed(), "sessions go on");
+}
+
+#[tokio::test]
+async fn a_dialer_that_says_one_thing_and_closes_is_heard() {
+    let (bob, _) = listening(builder()).await;
+    let alice = peer().await;
+    let at = bob.listening()[0];
+    let session = soon(alice.dial(at)).await.unwrap();
+    // Nothing may leave before bob's first frame; closing waits for it.
+    let mut stream = session.open_stream("").await.unwrap();
+    stream.write_all(b"kia ora").await.unwrap();
+    soon(session.close()).await;
+    let (_other, mut incoming) = soon(bob.accept()).await.unwrap();
+    let mut heard = [0; 7];
+    let mut theirs = soon(incoming.next()).await.unwrap();
+    soon(theirs.read_exact(&mut heard)).await.unwrap();
+    assert_eq!(&heard, b"kia ora");
 }
 
 #[tokio::test(start_paused = true)]

@@ -184,17 +184,16 @@ impl Session {
         }
     }
 
+    /// Whether anything still has to leave, now or once the peer's first frame has come: whoever closes waits for that.
+    #[must_use]
+    pub fn has_unsent(&self) -> bool {
+        self.over.is_none() && (self.sending.has_messages() || self.sending.has_data())
+    }
+
     /// Whether [`poll_transmit`](Self::poll_transmit) has more to give now.
     #[must_use]
     pub fn has_output(&self) -> bool {
         self.over.is_none() && self.held.is_none() && (self.sending.has_messages() || self.sending.has_data())
-    }
-
-    /// Whether something was said or written that has not been handed out for transmission, PINGs aside; also while an
-    /// initiator holds it back. Whoever closes the connection before loses that.
-    #[must_use]
-    pub fn has_unsent(&self) -> bool {
-        self.over.is_none() && (self.sending.has_words() || self.sending.has_data())
     }
 }
 
