@@ -34,8 +34,14 @@ pub(super) async fn give(
     let mut sender = Sender::new(offer);
     let (mut reader, mut writer) = split(stream);
     let mut ears = Ears::default();
-    writer.write_all(&sender.hello()).await.map_err(broken)?;
-    writer.flush().await.map_err(broken)?;
+    // Whoever refuses at once closes the stream before all is flushed: what they said counts, and reading tells it.
+    let hello = async {
+        writer.write_all(&sender.hello()).await?;
+        writer.flush().await
+    };
+    if let Err(error) = hello.await {
+        tracing::debug!(%error, "the offer");
+    }
 
     let from = match ears.next(&mut sender, &mut reader).await? {
         Sending::From(from) => from,
