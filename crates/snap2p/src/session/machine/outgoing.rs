@@ -189,13 +189,6 @@ impl Session {
     pub fn has_output(&self) -> bool {
         self.over.is_none() && self.held.is_none() && (self.sending.has_messages() || self.sending.has_data())
     }
-
-    /// Whether something was said or written that has not been handed out for transmission, PINGs aside; also while an
-    /// initiator holds it back. Whoever closes the connection before loses that.
-    #[must_use]
-    pub fn has_unsent(&self) -> bool {
-        self.over.is_none() && (self.sending.has_words() || self.sending.has_data())
-    }
 }
 
 fn seal_data(sealer: &mut Sealer, id: StreamId, data: &[u8], out: &mut BytesMut) -> Result<(), Error> {

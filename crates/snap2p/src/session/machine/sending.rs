@@ -49,12 +49,7 @@ impl Sending {
     }
 
     pub(super) fn has_messages(&self) -> bool {
-        self.ping.is_some() || self.has_words()
-    }
-
-    /// Whether there are messages besides a PING.
-    pub(super) fn has_words(&self) -> bool {
-        !self.own.is_empty() || !self.replies.is_empty()
+        self.ping.is_some() || !self.own.is_empty() || !self.replies.is_empty()
     }
 
     pub(super) fn has_data(&self) -> bool {
