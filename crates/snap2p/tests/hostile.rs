@@ -5,13 +5,15 @@
 mod raw;
 mod support;
 
+use bytes::BytesMut;
 use handfast_snap2p::{
-    Error, ErrorCode, Message, StreamId,
+    Error, ErrorCode, Locator, Message, StreamId, frame, px1,
     session::{self, Answer, Dial},
-    tokio::{Config, Incoming, Session, answer, dial},
+    tokio::{Config, DialOptions, Incoming, Session, answer, dial},
 };
 use raw::{Raw, close, data, local, open, ping};
 use std::{
+    collections::VecDeque,
     future::{Future, ready},
     io,
     pin::{Pin, pin},
@@ -22,8 +24,11 @@ use std::{
     task::{Context, Poll, Wake, Waker},
     time::Duration,
 };
-use support::soon;
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf, duplex};
+use support::{builder, listening, soon};
+use tokio::{
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf, duplex},
+    net::{TcpListener, TcpStream},
+};
 
 /// More than any test here writes at once.
 const PIPE: usize = 1 << 20;
@@ -264,4 +269,56 @@ fn tokens_are_not_shown_by_debug() {
     for shown in [format!("{dial:?}"), format!("{question:?}"), format!("{handshake:?}")] {
         assert!(!shown.contains("0123"), "{shown}");
     }
+}
+
+#[tokio::test]
+async fn a_dropped_peer_no_longer_listens_whoever_is_in_a_handshake() {
+    // As many as the doorstep has room for.
+    const HELD: usize = 64;
+    let (peer, at) = listening(builder()).await;
+    // Once it is answered its handshake is under way.
+    let mut first = TcpStream::connect(&at).await.unwrap();
+    first.write_all(&[&[32][..], &[9; 32]].concat()).await.unwrap();
+    soon(first.read_u8()).await.unwrap();
+    let mut strangers = VecDeque::from([first]);
+    drop(peer);
+    let refused = async {
+        while let Ok(stranger) = TcpStream::connect(&at).await {
+            strangers.push_back(stranger);
+            if strangers.len() > HELD {
+                strangers.pop_front();
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    soon(refused).await;
+}
+
+#[tokio::test]
+async fn requests_of_the_peer_do_not_keep_a_session_that_the_application_has_dropped() {
+    let (bob, at) = listening(builder()).await;
+    let mut raw = Raw::dial(TcpStream::connect(&at).await.unwrap()).await;
+    drop(soon(bob.accept()).await);
+    // There is always a request that has not ended.
+    let ended = async {
+        for id in (0..).step_by(2) {
+            let next = raw.seal(&[open(id, px1::LABEL), ping(id)]);
+            if raw.io.write_all(&next).await.is_err() {
+                return;
+            }
+            loop {
+                match raw.hear().await {
+                    Some(Message::Pong(pong)) if pong.seq == id => break,
+                    Some(_) => {}
+                    None => return,
+                }
+            }
+            let last = id.checked_sub(2).map(|last| close(last, None));
+            let last = raw.seal(last.as_slice());
+            if raw.io.write_all(&last).await.is_err() {
+                return;
+            }
+        }
+    };
+    soon(ended).await;
 }
