@@ -322,3 +322,41 @@ async fn requests_of_the_peer_do_not_keep_a_session_that_the_application_has_dro
     };
     soon(ended).await;
 }
+
+#[tokio::test]
+async fn a_token_is_shown_nowhere_on_hearsay() {
+    let (alice, at) = listening(builder()).await;
+    let trap = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let there: Locator = trap.local_addr().unwrap().try_into().unwrap();
+    let hidden = local().principal;
+    let push = px1::Message::Push(px1::Push {
+        principal: hidden,
+        locators: vec![there.clone()],
+        ttl: px1::TTL,
+    })
+    .encode();
+    let mut framed = BytesMut::new();
+    frame::put_len(push.len(), &mut framed);
+    framed.extend_from_slice(&push);
+
+    let mut mallory = Raw::dial(TcpStream::connect(&at).await.unwrap()).await;
+    let said = Message::StreamData {
+        id: StreamId(0),
+        data: framed.freeze(),
+        fin: true,
+    };
+    mallory.say(&[open(0, px1::LABEL), said]).await;
+    let heard = async { while !matches!(mallory.hear().await, Some(Message::CloseStream { .. })) {} };
+    soon(heard).await;
+    assert_eq!(soon(alice.resolve(&hidden)).await, [there], "the hint itself is kept");
+
+    let mut options = DialOptions::default();
+    options.token = Some(vec![7; 32].into());
+    tokio::select! {
+        dialled = soon(alice.dial_with(hidden, options)) => {
+            let error = dialled.unwrap_err();
+            assert!(matches!(error, Error::NotFound(_)), "{error}");
+        }
+        _ = trap.accept() => panic!("somebody got the token for saying where the node is"),
+    }
+}
