@@ -1,5 +1,6 @@
 //! Peers over loopback, as applications use them.
 #![cfg(feature = "tokio")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod support;
 

@@ -1,5 +1,6 @@
 //! Slow peers, full buffers, and what is left when something is dropped half-way.
 #![cfg(feature = "tokio")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod support;
 

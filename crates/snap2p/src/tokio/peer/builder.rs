@@ -165,7 +165,7 @@ impl Builder {
         let policy = self.px1.map_or(default, |on| default.switched(on));
         let mut capabilities = vec![services::ALIASES.to_owned()];
         capabilities.extend(policy.announces().then(|| px1::LABEL.to_owned()));
-        let node_key = node.public().clone();
+        let node_key = *node.public();
         let identity = self.identity?;
         let naming = self
             .alias

@@ -234,8 +234,8 @@ impl Search {
                     Stage::Bootstrap
                 }
                 Stage::Bootstrap => {
-                    for place in peer.known.iter().take(ASKED_MAX).cloned() {
-                        let (peer, principal) = (Arc::clone(peer), self.principal);
+                    for place in peer.known.iter().take(ASKED_MAX) {
+                        let (peer, place, principal) = (Arc::clone(peer), place.clone(), self.principal);
                         self.answers.spawn(async move { peer.ask_at(&place, principal).await });
                     }
                     Stage::Over

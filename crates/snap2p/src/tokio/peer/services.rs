@@ -291,8 +291,8 @@ impl Inner {
             return;
         }
         self.roster.all().iter().for_each(|session| self.greet(session));
-        for place in self.known.iter().take(KNOWN_MAX).cloned() {
-            let peer = Arc::clone(self);
+        for place in self.known.iter().take(KNOWN_MAX) {
+            let (peer, place) = (Arc::clone(self), place.clone());
             tokio::spawn(async move { peer.greet_at(&place).await });
         }
     }
