@@ -272,6 +272,7 @@ fn mistakes_on_the_command_line_are_usage_errors_with_a_remedy() {
         (&["listen", "0", "--account", "1"], &["--wallet"]),
         (&["chat"], &["--listen"]),
         (&["chat", "127.0.0.1:1", "--listen", "0"], &["--listen"]),
+        (&["chat", "127.0.0.1:1", "--invite"], &["--token"]),
         (&["receive", "0"], &["--allow PRINCIPAL", "--yes"]),
         (
             &["receive", "0", "--yes", "--into", "/nonexistent"],

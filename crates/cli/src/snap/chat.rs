@@ -53,6 +53,11 @@ enum Ended {
 }
 
 pub(super) async fn run(options: SnapChat) -> Result<(), Failure> {
+    if options.target.is_some() && options.at.is_used() {
+        return Err(Failure::usage(anyhow!(
+            "--invite and --announce are for who listens; to show an invite, dial it, or say --token"
+        )));
+    }
     let mut stop = Stop::new()?;
     let node = node::start(&options.me, &options.whom.via, &options.at.reached_at, &mut stop).await?;
     let result = async {

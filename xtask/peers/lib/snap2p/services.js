@@ -33,8 +33,8 @@ async function write (stream, data) {
 
 const services = {
   echo: (stream) => stream.pipe(stream),
-  // As the reference's demonstration: it never closes its half.
-  demo: (stream) => stream.on('data', (chunk) => stream.write(chunk)),
+  // As the reference's demonstration, whose label this is: it never closes its half.
+  message: (stream) => stream.on('data', (chunk) => stream.write(chunk)),
   after: async (stream) => stream.end(length(await collect(stream))),
   first: async (stream, session) => {
     stream.end('bye')

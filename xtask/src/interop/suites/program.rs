@@ -149,13 +149,13 @@ async fn seeded_call(server: &mut Serving, folder: &Path) -> Result<()> {
 }
 
 /// What a command that has ended leaves behind.
-struct Ran {
-    code: i32,
-    lines: Vec<String>,
+pub(super) struct Ran {
+    pub(super) code: i32,
+    pub(super) lines: Vec<String>,
     says: String,
 }
 
-async fn ran(mut command: Command, input: &str) -> Result<Ran> {
+pub(super) async fn ran(mut command: Command, input: &str) -> Result<Ran> {
     command
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())

@@ -133,6 +133,13 @@ impl Ending {
         Ok(self.target)
     }
 
+    /// Leaves the part for the next try, unless there is nothing of it.
+    pub(super) fn keep_part(self, file: &File) {
+        if file.metadata().is_ok_and(|part| part.len() == 0) {
+            let _ = std::fs::remove_file(&self.part);
+        }
+    }
+
     /// Throws away what is not what was offered: going on with it could never end well.
     pub(super) fn discard(self) {
         let _ = std::fs::remove_file(&self.part);

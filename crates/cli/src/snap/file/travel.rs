@@ -189,7 +189,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Offered<S> {
                 let why = "what has arrived is not what was offered: its checksum differs";
                 (Err(why), Err(Failure::remote(anyhow!("{why}; it was thrown away"))))
             }
-            (Err(Ended::Peer(failure)), Ok(())) => return Err(failure),
+            (Err(Ended::Peer(failure)), Ok(())) => {
+                ending.keep_part(&file);
+                return Err(failure);
+            }
             (Err(Ended::Disk(error)), _) | (_, Err(error)) => {
                 let why = why_not(&error);
                 let part = ending.part().display().to_string();

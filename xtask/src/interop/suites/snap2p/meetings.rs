@@ -13,7 +13,7 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 /// How long one meeting may take.
-const DEADLINE: Duration = Duration::from_secs(20);
+const DEADLINE: Duration = Duration::from_secs(50);
 
 /// What the dialler knocks with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,8 +24,8 @@ enum Knock {
     Wrong,
 }
 
-/// One meeting, and what each end makes of it. `{"peer": true}` stands for a session with the other; a text says why there is
-/// none, `{"code": N}` that the other said so.
+/// One meeting, and what each end makes of it: `{"peer": true}` for a session with the other, `{"code": N}` if the other refused,
+/// or if the stand-in did, and for ours why it refused itself.
 #[derive(Debug, Clone)]
 struct Meeting {
     name: &'static str,
@@ -36,7 +36,7 @@ struct Meeting {
     demands: Option<u8>,
     dialler_sees: Value,
     listener_sees: Value,
-    /// Which of the ends can be ours: what only one side can be told leaves the other one out.
+    /// Who can play which part: some of it only one side can be told, and some only one side does.
     ours_may_listen: bool,
     ours_may_dial: bool,
     theirs_may_dial: bool,

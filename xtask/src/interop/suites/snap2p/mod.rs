@@ -7,12 +7,14 @@
 //!   wallets.rs    keys, addresses, signatures, mnemonics, wallet files: thousands, made up anew in each run
 //!   meetings.rs   who lets whom in, and what the other one learns of it
 //!   streams.rs    what passes over a session
+//!   programs.rs   the same with our program
 //!       |   \
 //!   ours.rs   theirs.rs   the two sides
 //! ```
 
 mod meetings;
 mod ours;
+mod programs;
 mod streams;
 mod theirs;
 mod wallets;
@@ -24,6 +26,7 @@ pub(super) fn add(add: &mut Add<'_>) -> Result<()> {
     wallets::add(add)?;
     meetings::add(add);
     streams::add(add);
+    programs::add(add);
     Ok(())
 }
 

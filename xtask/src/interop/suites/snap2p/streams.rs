@@ -206,7 +206,7 @@ async fn in_a_row(peer: &Peer, server: &mut Theirs, port: u16) -> Result<()> {
 
 async fn demonstration(peer: &Peer, port: u16) -> Result<()> {
     let session = peer.dial(format!("127.0.0.1:{port}")).await?;
-    let mut stream = session.open_stream("demo").await?;
+    let mut stream = session.open_stream("message").await?;
     let question = pattern(1000);
     stream.write_all(&question).await?;
     let mut answer = vec![0; question.len()];
