@@ -52,7 +52,15 @@ fn completions_know_the_commands_in_every_shell() {
     let dir = tempfile::tempdir().unwrap();
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         let script = printed(&run(dir.path(), &["completions", shell]), 0);
-        for word in ["handfast", "start", "disconnect", "completions", "listen"] {
+        for word in [
+            "handfast",
+            "start",
+            "disconnect",
+            "completions",
+            "listen",
+            "snap",
+            "signin",
+        ] {
             assert!(script.contains(word), "{word} is missing for {shell}");
         }
     }
@@ -67,7 +75,14 @@ fn there_is_a_manual_page_for_the_program_and_each_command() {
 
     let out = dir.path().join("share/man1");
     printed(&run(dir.path(), &["man", "--out", out.to_str().unwrap()]), 0);
-    for name in ["handfast", "handfast-start", "handfast-perms", "handfast-call"] {
+    for name in [
+        "handfast",
+        "handfast-start",
+        "handfast-perms",
+        "handfast-call",
+        "handfast-snap-dial",
+        "handfast-snap-wallet-create",
+    ] {
         let page = std::fs::read_to_string(out.join(format!("{name}.1"))).unwrap();
         assert!(page.contains(".SH SYNOPSIS"), "{page}");
     }

@@ -45,7 +45,8 @@ impl Two {
 
     fn receive(&self, more: &[&str]) -> (Going, String) {
         let into = self.to.path().to_str().unwrap();
-        let args = [&["receive", "0", "--into", into], more].concat();
+        // Public, because a private one takes only so many connections a minute.
+        let args = [&["receive", "0", "--visibility", "public", "--into", into], more].concat();
         let (going, place, _) = Going::listening(self.to.path(), &args, "");
         (going, place)
     }

@@ -21,16 +21,29 @@ fn main() -> Result<()> {
         .worker_threads(2)
         .enable_all()
         .build()?;
+    let idle = runtime.block_on(async { tokio::spawn(idle()).await })??;
+    println!("an idle session holds {:.1} KiB, mean of both ends", idle / 1024.0);
     for round in 0..3 {
         let bare = cipher()?;
-        let stream = runtime.block_on(async { tokio::spawn(stream()).await })??;
+        let before = busy()?;
+        let (megabytes, seconds) = runtime.block_on(async { tokio::spawn(stream()).await })??;
+        let spent: Vec<f64> = busy()?
+            .iter()
+            .zip(&before)
+            .map(|(after, before)| after - before)
+            .collect();
+        let stream = megabytes / seconds;
         println!(
             "round {round}: ring seals {bare:.0} MB/s, a stream carries {stream:.0} MB/s: {:.2}",
             stream / bare
         );
+        // On a machine that does other things besides, this is what the stream would carry if it had its cores to itself.
+        let alone = megabytes / spent.iter().copied().fold(0.0, f64::max);
+        println!(
+            "    its threads were busy for {spent:.2?} s; alone it would carry {alone:.0} MB/s: {:.2}",
+            alone / bare
+        );
     }
-    let idle = runtime.block_on(async { tokio::spawn(idle()).await })??;
-    println!("an idle session holds {:.1} KiB, both ends' mean", idle / 1024.0);
     Ok(())
 }
 

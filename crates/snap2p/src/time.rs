@@ -45,6 +45,12 @@ impl fmt::Display for UnixTime {
     }
 }
 
+/// This much later. What lies behind the end of the clock, as where `Duration::MAX` turns a timeout off, is thirty years away.
+pub(crate) fn later(from: Instant, span: Duration) -> Instant {
+    const FAR: Duration = Duration::from_secs(30 * 365 * 24 * 3600);
+    from.checked_add(span.min(FAR)).unwrap_or(from)
+}
+
 /// The present, by both clocks: one that only goes forward, for deadlines, and the one on the wall, for messages.
 #[derive(Debug, Clone, Copy)]
 pub struct Now {

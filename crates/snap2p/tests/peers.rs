@@ -1,10 +1,19 @@
 //! Peers over loopback, as applications use them.
 #![cfg(feature = "tokio")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod support;
 
-use handfast_snap2p::{Error, ErrorCode, Visibility};
-use support::{builder, connected, listening, peer, soon};
+use bytes::{Bytes, BytesMut};
+use handfast_snap2p::{
+    Error, ErrorCode, Principal, UnixTime, Visibility,
+    access::Invite,
+    alias::AliasCard,
+    session::{Answer, Dial},
+    tokio::{Config, DialOptions},
+};
+use std::time::Duration;
+use support::{builder, builder_of, connected, listening, peer, soon};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 #[tokio::test]
@@ -123,6 +132,141 @@ async fn a_stealth_node_opens_to_invites_alone() {
     let (hidden, at) = listening(builder().visibility(Visibility::Stealth)).await;
     let alice = peer().await;
     let error = soon(alice.dial(at.as_str())).await.unwrap_err();
-    assert!(matches!(error, Error::Truncated(_) | Error::Io { .. }), "{error}");
-    let _ = hidden;
+    assert!(!matches!(error, Error::TimedOut { .. }), "{error}");
+
+    let tomorrow = UnixTime::now().plus(Duration::from_secs(86_400));
+    let token = hidden.invites().create(Some(1), tomorrow).unwrap();
+    let options = DialOptions {
+        token: Some(Bytes::copy_from_slice(token.as_bytes())),
+        ..Default::default()
+    };
+    let session = soon(alice.dial_with(at.as_str(), options.clone())).await.unwrap();
+    assert_eq!(session.principal(), hidden.principal());
+    let error = soon(alice.dial_with(at.as_str(), options)).await.unwrap_err();
+    assert!(
+        matches!(
+            error,
+            Error::Refused {
+                code: ErrorCode::InvalidToken,
+                ..
+            }
+        ),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn a_signed_invite_is_all_that_a_guest_needs() {
+    let (key, network) = support::identity();
+    let host = builder_of((key.clone(), network)).visibility(Visibility::Stealth);
+    let (host, at) = listening(host).await;
+    let now = UnixTime::now();
+    let tomorrow = now.plus(Duration::from_secs(86_400));
+    let token = host.invites().create(None, tomorrow).unwrap();
+    let token = Some(Bytes::copy_from_slice(token.as_bytes()));
+    // The first place is one where nobody listens.
+    let places = vec!["127.0.0.1:1".to_owned(), at];
+    let invite = Invite::issue(&key, *host.principal(), places, token, now, tomorrow).unwrap();
+    let guest = peer().await;
+    let session = soon(guest.dial(invite.to_string())).await.unwrap();
+    assert_eq!(session.principal(), host.principal());
+}
+
+#[tokio::test]
+async fn peers_show_each_other_their_names() {
+    let (bob, _) = listening(builder().alias("Bob ", "Bob 🛶")).await;
+    let alice = builder().alias("alice", "Alice").start().await.unwrap();
+    let (_session, _other, _incoming) = connected(&alice, &bob).await;
+    let (of_bob, of_alice) = soon(async {
+        tokio::join!(
+            alice.wait_for_alias(bob.principal()),
+            bob.wait_for_alias(alice.principal())
+        )
+    })
+    .await;
+    assert_eq!((of_bob.alias.as_str(), of_bob.display_name.as_str()), ("bob", "Bob 🛶"));
+    assert_eq!(of_alice.alias, "alice");
+    assert_eq!(alice.called("BOB"), [of_bob]);
+    assert_eq!(bob.aliases(), [of_alice]);
+}
+
+#[tokio::test]
+async fn nobody_can_name_somebody_else() {
+    let (bob, at) = listening(builder()).await;
+    let (mallory, carol) = (peer().await, support::identity());
+    let session = soon(mallory.dial(at)).await.unwrap();
+    let who = Principal(carol.0.address(carol.1));
+    let now = UnixTime::now();
+    let card = AliasCard::issue(&carol.0, who, "carol", "Carol", [7; 32], now, Duration::from_secs(60)).unwrap();
+    let mut frame = BytesMut::new();
+    handfast_snap2p::frame::put_len(card.encode().len(), &mut frame);
+    frame.extend_from_slice(&card.encode());
+    let mut stream = session.open_stream("aliases").await.unwrap();
+    stream.write_all(&frame).await.unwrap();
+    stream.shutdown().await.unwrap();
+    let mut answer = Vec::new();
+    let error = soon(stream.read_to_end(&mut answer)).await.unwrap_err();
+    assert!(error.to_string().contains("malformed"), "{error}");
+    assert_eq!(bob.aliases(), []);
+}
+
+#[tokio::test]
+async fn sessions_come_as_a_stream_too() {
+    let (bob, at) = listening(builder()).await;
+    let alice = peer().await;
+    let _session = soon(alice.dial(at)).await.unwrap();
+    let mut connections = bob.connections();
+    let next = std::future::poll_fn(|cx| futures_core::Stream::poll_next(std::pin::Pin::new(&mut connections), cx));
+    let (session, _incoming) = soon(next).await.unwrap();
+    assert_eq!(session.principal(), alice.principal());
+    bob.close().await;
+    assert!(bob.accept().await.is_none());
+}
+
+#[tokio::test]
+async fn any_byte_stream_carries_a_session() {
+    let (one, other) = tokio::io::duplex(1000);
+    let (alice, bob) = (support::local(), support::local());
+    let expect = Dial {
+        expect: Some(bob.principal),
+        ..Default::default()
+    };
+    let (dialled, answered) = soon(async {
+        tokio::join!(
+            handfast_snap2p::tokio::dial(one, &alice, expect, Config::default()),
+            handfast_snap2p::tokio::answer(other, &bob, Answer::default(), |_| async { true }, Config::default()),
+        )
+    })
+    .await;
+    let ((session, _), (other, mut incoming)) = (dialled.unwrap(), answered.unwrap());
+    assert_eq!(other.principal(), &alice.principal);
+    assert_eq!(session.peer_info().handshake_hash, other.peer_info().handshake_hash);
+    let mut stream = session.open_stream("").await.unwrap();
+    stream.write_all(&[7; 10_000]).await.unwrap();
+    stream.shutdown().await.unwrap();
+    let mut heard = Vec::new();
+    let mut stream = soon(incoming.next()).await.unwrap();
+    soon(stream.read_to_end(&mut heard)).await.unwrap();
+    assert_eq!(heard, [7; 10_000]);
+}
+
+#[tokio::test]
+async fn a_judge_turns_principals_away() {
+    let (one, other) = tokio::io::duplex(1000);
+    let (alice, bob) = (support::local(), support::local());
+    let (dialled, answered) = soon(async {
+        tokio::join!(
+            handfast_snap2p::tokio::dial(one, &alice, Dial::default(), Config::default()),
+            handfast_snap2p::tokio::answer(other, &bob, Answer::default(), |_| async { false }, Config::default()),
+        )
+    })
+    .await;
+    assert!(matches!(
+        dialled.unwrap_err(),
+        Error::Refused {
+            code: ErrorCode::NotAllowed,
+            ..
+        }
+    ));
+    assert!(matches!(answered.unwrap_err(), Error::NotAllowed(_)));
 }

@@ -11,7 +11,7 @@ use std::{path::PathBuf, str::FromStr};
 
 /// SNaP2P: sessions with people who prove who they are by a Stacks wallet.
 ///
-/// Who somebody is, is the address of a wallet, written stacks:SP… . Without -w a command comes as a new wallet that is forgotten
+/// Who somebody is, is the address of a wallet, written stacks:SP…, and a session proves it. Without -w a command comes as a new wallet that is forgotten
 /// at the end; `snap wallet create NAME` makes one that lasts. Passwords are asked for in the terminal, or read from a file
 /// descriptor, and never stand on a command line.
 #[derive(Debug, Parser)]
@@ -54,6 +54,7 @@ pub(crate) struct PasswordFrom {
 
 /// Who we are.
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Who you are, and with whom you have to do")]
 pub(crate) struct Myself {
     /// Come as this saved wallet [default: a new one, which is forgotten at the end]
     #[arg(short, long, value_name = "NAME")]
@@ -84,6 +85,7 @@ pub(crate) struct Myself {
 
 /// Where to listen.
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Where to listen, and how others find it")]
 pub(crate) struct At {
     /// The address of this machine to listen on; 0.0.0.0 or :: opens it to others
     #[arg(long, value_name = "HOST", default_value = "127.0.0.1")]
@@ -110,8 +112,16 @@ pub(crate) struct At {
     pub(crate) uses: Option<u32>,
 }
 
+impl At {
+    /// Whether others are to find us.
+    pub(crate) fn is_used(&self) -> bool {
+        self.invite || !self.announce.is_empty()
+    }
+}
+
 /// Who has to be there, and who knows where that is.
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Whom to reach")]
 pub(crate) struct Whom {
     /// Break off unless this principal answers. Whoever dials a principal or an invite demands that anyhow
     #[arg(long, value_name = "PRINCIPAL")]

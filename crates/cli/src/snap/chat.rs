@@ -7,7 +7,7 @@ use super::{lines::Lines, node, trouble};
 use crate::{args::SnapChat, exit::Failure, signals::Stop};
 use anyhow::anyhow;
 use handfast_snap2p::{
-    ErrorCode, Principal,
+    ErrorCode, Peer, Principal,
     tokio::{Incoming, Session, Stream, StreamReader, StreamWriter},
 };
 use std::io::{IsTerminal, stdin, stdout};
@@ -53,6 +53,11 @@ enum Ended {
 }
 
 pub(super) async fn run(options: SnapChat) -> Result<(), Failure> {
+    if options.target.is_some() && options.at.is_used() {
+        return Err(Failure::usage(anyhow!(
+            "--invite and --announce are for who listens; to show an invite, dial it, or say --token"
+        )));
+    }
     let mut stop = Stop::new()?;
     let node = node::start(&options.me, &options.whom.via, &options.at.reached_at, &mut stop).await?;
     let result = async {
@@ -66,8 +71,11 @@ pub(super) async fn run(options: SnapChat) -> Result<(), Failure> {
             }
             (None, Some(port)) => {
                 node.listen(&options.at, &options.me, port).await?;
+                // With room for one: whoever comes while two talk is refused.
+                let (found, mut first) = mpsc::channel(1);
+                tokio::spawn(answer(node.peer.clone(), found));
                 tokio::select! {
-                    met = first_caller(&node.peer) => met,
+                    met = first.recv() => met,
                     () = stop.wait() => None,
                 }
             }
@@ -89,17 +97,10 @@ pub(super) async fn run(options: SnapChat) -> Result<(), Failure> {
     result
 }
 
-/// The first one who opens a chat. Others who come meanwhile are heard too; whoever comes later is refused.
-async fn first_caller(peer: &handfast_snap2p::Peer) -> Option<(Session, Stream)> {
-    let (found, mut first) = mpsc::channel(1);
-    let accepting = async {
-        while let Some((session, incoming)) = peer.accept().await {
-            tokio::spawn(look_for_chat(session, incoming, found.clone()));
-        }
-    };
-    tokio::select! {
-        first = first.recv() => first,
-        () = accepting => None,
+/// Hands out the first one who opens a chat. Those who come later are refused.
+async fn answer(peer: Peer, found: Sender<(Session, Stream)>) {
+    while let Some((session, incoming)) = peer.accept().await {
+        tokio::spawn(look_for_chat(session, incoming, found.clone()));
     }
 }
 

@@ -30,6 +30,11 @@ pub(crate) async fn run(command: Snap) -> Result<(), Failure> {
 
 /// What went wrong, with what to do about it.
 fn explain(error: &Error) -> String {
+    let said = match error {
+        // Some say the same twice.
+        Error::Refused { code, reason } if *reason == code.to_string() => format!("the peer refused: {code}"),
+        error => error.to_string(),
+    };
     let remedy = match error {
         Error::Wallet(WalletFault::Password) => "try again; the words restore a wallet whose password is lost",
         Error::NotAllowed(_) => "name them with --allow if that is wanted",
@@ -39,11 +44,14 @@ fn explain(error: &Error) -> String {
             handfast_snap2p::ErrorCode::InviteRequired => "ask for an invite, and dial that",
             _ => "",
         },
+        Error::Truncated(_) => {
+            "a stealth node hangs up so on whoever brings no invite, and any node on whoever comes too often or speaks something else"
+        }
         _ => "",
     };
     match remedy {
-        "" => error.to_string(),
-        remedy => format!("{error}; {remedy}"),
+        "" => said,
+        remedy => format!("{said}; {remedy}"),
     }
 }
 

@@ -151,8 +151,10 @@ impl Node {
         key: Option<&Key>,
         stop: &mut Stop,
     ) -> Result<Session, Failure> {
-        let mut options = DialOptions::default();
-        options.expect = whom.expect;
+        let mut options = DialOptions {
+            expect: whom.expect,
+            token: None,
+        };
         match key {
             Some(Key::Token(token)) => options.token = Some(token.0.clone().into()),
             Some(Key::Invite(invite)) => {

@@ -48,7 +48,7 @@ impl View {
     }
 
     /// Goes to the end of the talk.
-    pub(crate) fn to_the_newest(&mut self) {
+    pub(crate) fn show_newest(&mut self) {
         self.scrolled = 0;
     }
 

@@ -3,7 +3,7 @@
 use super::{Balance, ChainProvider, ContractCall, TransactionId};
 use crate::{
     Address, ChainFault, Error,
-    identity::{from_hex, lower_hex},
+    identity::hex::{from_hex, lower_hex},
 };
 use reqwest::{Client, Method, Response, Url, header::CONTENT_TYPE, redirect};
 use serde::Deserialize;

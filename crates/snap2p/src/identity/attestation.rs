@@ -2,6 +2,7 @@
 
 use super::{
     fields::{self, Wrong},
+    hex::{from_hex, lower_hex},
     recover,
 };
 use crate::{Address, AttestationFault, Principal, UnixTime, WalletKey, limits::CLOCK_SKEW};
@@ -192,28 +193,4 @@ pub(crate) fn is_signed_by(principal: &Principal, digest: &[u8; 32], signature: 
 /// SHA-256.
 pub(crate) fn sha256(bytes: &[u8]) -> [u8; 32] {
     digest(&SHA256, bytes).as_ref().try_into().unwrap_or([0; 32])
-}
-
-/// Hexadecimal digits in lower case.
-pub(crate) fn lower_hex(bytes: &[u8]) -> String {
-    let digit = |nibble: u8| char::from_digit(u32::from(nibble), 16).unwrap_or('0');
-    bytes.iter().flat_map(|b| [digit(b >> 4), digit(b & 15)]).collect()
-}
-
-/// The bytes of hexadecimal digits in either case; `None` for anything else, and for another length.
-pub(crate) fn from_hex<const N: usize>(text: &str) -> Option<[u8; N]> {
-    let mut bytes = [0; N];
-    let (pairs, rest) = text.as_bytes().as_chunks::<2>();
-    if pairs.len() != N || !rest.is_empty() {
-        return None;
-    }
-    for (byte, [high, low]) in bytes.iter_mut().zip(pairs) {
-        let nibble = |digit: &u8| {
-            char::from(*digit)
-                .to_digit(16)
-                .and_then(|nibble| u8::try_from(nibble).ok())
-        };
-        *byte = nibble(high)? << 4 | nibble(low)?;
-    }
-    Some(bytes)
 }

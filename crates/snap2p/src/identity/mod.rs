@@ -2,6 +2,7 @@
 
 mod attestation;
 pub(crate) mod fields;
+pub(crate) mod hex;
 mod key;
 mod message;
 mod principal;
@@ -11,4 +12,4 @@ pub use key::{WalletKey, recover};
 pub use message::{recover_message, sign_message, verify_message};
 pub use principal::{Address, Network, Principal};
 
-pub(crate) use attestation::{from_hex, is_signed_by, lower_hex, sha256};
+pub(crate) use attestation::{is_signed_by, sha256};

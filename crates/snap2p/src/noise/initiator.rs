@@ -112,20 +112,15 @@ fn snap2p(
     let their_ephemeral = x25519::PublicKey::from_bytes(*their_ephemeral);
     schedule.mix_key(ephemeral, &their_ephemeral)?;
     // s, es
-    let (their_static, payload) = rest.split_first_chunk_mut::<48>().ok_or(Fault::Noise)?;
-    schedule.decrypt_and_hash(their_static)?;
-    let their_static = x25519::PublicKey::from_bytes(*their_static.first_chunk().ok_or(Fault::Noise)?);
+    let (their_static, payload) = rest.split_first_chunk_mut().ok_or(Fault::Noise)?;
+    let their_static = schedule.open_key(their_static)?;
     schedule.mix_key(ephemeral, &their_static)?;
     schedule.decrypt_and_hash(payload)?;
 
     // s, se
     let mut message3 = [0; MESSAGE3_LEN];
-    let (our_static, payload) = message3.split_first_chunk_mut::<48>().ok_or(Fault::Noise)?;
-    our_static
-        .iter_mut()
-        .zip(keys.agreement().public().as_bytes())
-        .for_each(|(to, byte)| *to = *byte);
-    schedule.encrypt_and_hash(our_static)?;
+    let (our_static, payload) = message3.split_first_chunk_mut().ok_or(Fault::Noise)?;
+    *our_static = schedule.seal_key(keys.agreement().public())?;
     schedule.mix_key(keys.agreement(), &their_ephemeral)?;
     schedule.encrypt_and_hash(payload)?;
 

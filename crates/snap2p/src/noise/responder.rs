@@ -105,12 +105,8 @@ fn answer(
     schedule.mix_hash(our_ephemeral);
     schedule.mix_key(ephemeral, &their_ephemeral)?;
     // s, es
-    let (our_static, payload) = rest.split_first_chunk_mut::<48>().ok_or(Fault::Noise)?;
-    our_static
-        .iter_mut()
-        .zip(keys.agreement().public().as_bytes())
-        .for_each(|(to, byte)| *to = *byte);
-    schedule.encrypt_and_hash(our_static)?;
+    let (our_static, payload) = rest.split_first_chunk_mut().ok_or(Fault::Noise)?;
+    *our_static = schedule.seal_key(keys.agreement().public())?;
     schedule.mix_key(keys.agreement(), &their_ephemeral)?;
     schedule.encrypt_and_hash(payload)?;
     Ok(message2)
@@ -122,9 +118,8 @@ fn finish(
     mut message3: [u8; MESSAGE3_LEN],
 ) -> Result<Established, Fault> {
     // s, se
-    let (their_static, payload) = message3.split_first_chunk_mut::<48>().ok_or(Fault::Noise)?;
-    schedule.decrypt_and_hash(their_static)?;
-    let their_static = x25519::PublicKey::from_bytes(*their_static.first_chunk().ok_or(Fault::Noise)?);
+    let (their_static, payload) = message3.split_first_chunk_mut().ok_or(Fault::Noise)?;
+    let their_static = schedule.open_key(their_static)?;
     schedule.mix_key(ephemeral, &their_static)?;
     schedule.decrypt_and_hash(payload)?;
     let hash = schedule.hash();

@@ -9,6 +9,9 @@ use zeroize::Zeroizing;
 /// 32 bytes, so that they are the first hash as they stand (Noise §5.2).
 const PROTOCOL: &[u8; 32] = b"Noise_XX_25519_ChaChaPoly_SHA256";
 
+/// A public key and its tag.
+pub(super) const SEALED_KEY_LEN: usize = 32 + TAG_LEN;
+
 /// The symmetric state: `h`, `ck`, `k` and `n` of Noise.
 pub(super) struct Schedule {
     hash: [u8; 32],
@@ -63,6 +66,27 @@ impl Schedule {
     pub(super) fn split(self) -> Keys {
         let (initiator, responder) = self.expand(&[]);
         Keys { initiator, responder }
+    }
+
+    /// A static public key as it travels: encrypted and hashed, with its tag.
+    ///
+    /// # Errors
+    /// None in practice; see [`Schedule::encrypt_and_hash`].
+    pub(super) fn seal_key(&mut self, key: &x25519::PublicKey) -> Result<[u8; SEALED_KEY_LEN], Fault> {
+        let mut sealed = [0; SEALED_KEY_LEN];
+        *sealed.first_chunk_mut().ok_or(Fault::Noise)? = *key.as_bytes();
+        self.encrypt_and_hash(&mut sealed)?;
+        Ok(sealed)
+    }
+
+    /// The static public key that [`Schedule::seal_key`] sealed at the other end.
+    ///
+    /// # Errors
+    /// [`Fault::Noise`] if it was not sealed in this very place.
+    pub(super) fn open_key(&mut self, sealed: &mut [u8; SEALED_KEY_LEN]) -> Result<x25519::PublicKey, Fault> {
+        self.decrypt_and_hash(sealed)?;
+        let key = sealed.first_chunk().ok_or(Fault::Noise)?;
+        Ok(x25519::PublicKey::from_bytes(*key))
     }
 
     /// Encrypts all of `text` but its last 16 bytes, which become the tag, and hashes the whole.

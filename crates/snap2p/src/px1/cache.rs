@@ -163,14 +163,14 @@ impl Cache {
                 .map(|hint| hint.until)
                 .max()
         };
-        let mut of_teller: Vec<_> = self
+        let of_teller = self
             .known
             .iter()
-            .filter_map(|(principal, hints)| Some((told(hints)?, *principal)))
-            .collect();
-        if of_teller.len() <= HEARSAY_MAX {
+            .filter_map(|(principal, hints)| Some((told(hints)?, *principal)));
+        if of_teller.clone().count() <= HEARSAY_MAX {
             return;
         }
+        let mut of_teller: Vec<_> = of_teller.collect();
         of_teller.sort_unstable();
         let others = of_teller.iter().filter(|(_, principal)| principal != newest);
         for (_, principal) in others.take(of_teller.len() - HEARSAY_MAX) {
@@ -308,7 +308,7 @@ mod tests {
             Duration::from_secs(60),
             start,
         );
-        for number in 1..6000 {
+        for number in 1..4500 {
             cache.learn(somebody(number), [place(1)], hearsay(10_000 + number / 100), TTL, start);
         }
         assert_eq!(cache.len(), PRINCIPALS_MAX);

@@ -3,7 +3,12 @@
 use crate::limits;
 use std::time::Duration;
 
+/// The longest span that a clock is asked to add: beyond it none can say when that is.
+const SPAN_MAX: Duration = Duration::from_secs(365 * 24 * 3600);
+
 /// What one session may hold, and its clocks. Each limit names the attack that it stops.
+///
+/// Spans beyond a year are taken as a year, and frames beyond [`limits::FRAME_MAX`] are never taken.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
     /// How long after the last PING the next one leaves; 30 s.
@@ -51,6 +56,19 @@ impl Default for Config {
             receive_soft: 256 << 10,
             receive_patience: Duration::from_secs(5),
             receive_hard: 4 << 20,
+        }
+    }
+}
+
+impl Config {
+    pub(super) fn within_reason(self) -> Self {
+        Self {
+            ping_interval: self.ping_interval.min(SPAN_MAX),
+            pong_timeout: self.pong_timeout.min(SPAN_MAX),
+            first_frame_wait: self.first_frame_wait.min(SPAN_MAX),
+            receive_patience: self.receive_patience.min(SPAN_MAX),
+            frame_max: self.frame_max.min(limits::FRAME_MAX),
+            ..self
         }
     }
 }

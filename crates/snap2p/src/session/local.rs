@@ -58,7 +58,7 @@ impl Local {
 }
 
 /// What whoever dials wants.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub struct Dial {
     /// Who must answer. `None` takes anybody whom `allow` takes: the session then tells who it was.
     pub expect: Option<Principal>,
@@ -67,6 +67,16 @@ pub struct Dial {
     pub token: Option<Bytes>,
     /// Who may answer.
     pub allow: Allow,
+}
+
+impl fmt::Debug for Dial {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Dial")
+            .field("expect", &self.expect)
+            .field("token", &self.token.as_ref().map(|_| ".."))
+            .field("allow", &self.allow)
+            .finish()
+    }
 }
 
 /// What whoever answers wants.

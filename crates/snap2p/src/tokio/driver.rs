@@ -5,7 +5,7 @@ use super::{
     link::{Link, now},
     session::Owner,
 };
-use crate::{Error, ErrorCode, limits};
+use crate::{Error, ErrorCode, limits, time::later};
 use bytes::{BufMut, BytesMut};
 use std::{
     fmt,
@@ -143,7 +143,13 @@ impl<R: AsyncRead + Send + Unpin> Driver<R> {
                 Poll::Ready(Ok(_)) => {
                     again = true;
                     let input = &mut self.input;
-                    self.link.with(|state| state.machine.handle_input(input, now()))?;
+                    self.link.with(|state| {
+                        let taken = state.machine.handle_input(input, now());
+                        // Noted before anything makes room again: frames that were left over wait in the input, and no byte
+                        // has to come for them.
+                        state.may_read();
+                        taken
+                    })?;
                 }
                 Poll::Ready(Err(error)) => return Err(io_error("cannot read from the peer", error)),
                 Poll::Pending => {}
@@ -154,7 +160,7 @@ impl<R: AsyncRead + Send + Unpin> Driver<R> {
         }
         match self.stage {
             Stage::Open if closing => {
-                let until = Instant::now() + self.close_timeout;
+                let until = self.close_deadline();
                 self.stage = Stage::Draining { until };
                 return Ok(Turn::Again);
             }
@@ -238,8 +244,12 @@ impl<R: AsyncRead + Send + Unpin> Driver<R> {
         }
     }
 
+    fn close_deadline(&self) -> Instant {
+        Instant::from_std(later(Instant::now().into_std(), self.close_timeout))
+    }
+
     fn start_lingering(&mut self) -> Turn {
-        let until = Instant::now() + self.close_timeout;
+        let until = self.close_deadline();
         self.sleep.as_mut().reset(until);
         self.stage = Stage::Lingering { until, shut: false };
         Turn::Again
@@ -247,6 +257,10 @@ impl<R: AsyncRead + Send + Unpin> Driver<R> {
 
     /// Closes our side and waits for the peer to close its own.
     fn linger(&mut self, until: Instant, shut: bool, cx: &mut Context<'_>) -> Turn {
+        // The timer alone would not do: a peer that never stops talking lets nobody get to it.
+        if until <= Instant::now() {
+            return Turn::Done;
+        }
         if !shut {
             match self.link.with(|state| state.poll_shutdown(cx)) {
                 Poll::Ready(Ok(())) => {

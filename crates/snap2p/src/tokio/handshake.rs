@@ -8,6 +8,7 @@ use super::{
 use crate::{
     Error,
     session::{Answer, Dial, Handshake, Local, Question, Secrets},
+    time::later,
 };
 use bytes::BytesMut;
 use std::{future::ready, io, time::Duration};
@@ -129,7 +130,7 @@ where
     J: FnMut(Question) -> F + Send,
     F: Future<Output = bool> + Send,
 {
-    let deadline = Instant::now() + config.handshake_timeout;
+    let deadline = Instant::from_std(later(Instant::now().into_std(), config.handshake_timeout));
     handshake.set_deadline(deadline.into_std());
     let mut input = BytesMut::with_capacity(INPUT);
     let talk = talk(&mut handshake, &mut halves, &mut input, judge);

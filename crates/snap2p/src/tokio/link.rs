@@ -14,7 +14,7 @@ use std::{
     task::{Context, Poll, Waker},
     time::Instant,
 };
-use tokio::io::AsyncWrite;
+use tokio::{io::AsyncWrite, sync::Notify};
 
 /// The present, by the clock that tokio's timers go by. Where that is ahead of the machine's, which only happens where tests
 /// let time pass, the one on the wall is as far ahead.
@@ -40,6 +40,10 @@ pub(super) struct Link {
     pub(super) info: PeerInfo,
     pub(super) ends: Ends,
     state: Mutex<State>,
+    /// Those who wait to open a stream, and for the end. Whoever stops waiting is forgotten at once: a task that waits for the end
+    /// beside something else, stream after stream, leaves nothing behind.
+    openers: Notify,
+    closers: Notify,
 }
 
 pub(super) struct State {
@@ -63,9 +67,9 @@ pub(super) struct State {
     /// Labels of streams that are not for the application, and such streams, for the task.
     claims: &'static [&'static str],
     claimed: VecDeque<Arrival>,
-    /// Those who wait to open a stream, and for the end.
-    openers: Vec<Waker>,
-    closers: Vec<Waker>,
+    /// Whether those who wait to open a stream, or for the end, are told once the lock is released.
+    tell_openers: bool,
+    tell_closers: bool,
     /// The session's task, once it runs.
     driver: Option<Waker>,
     /// For when the task has set its timer, and whether it has stopped reading.
@@ -97,15 +101,20 @@ enum Taker {
 struct Slot {
     reader: Option<Waker>,
     writer: Option<Waker>,
-    flusher: Option<Flusher>,
+    /// Whoever waits until the socket has taken what was written, and where in the output that ends once all of it is sealed.
+    flusher: Option<Waker>,
+    mark: Option<u64>,
+    /// How the peer broke the stream off.
+    reset: Option<ErrorCode>,
 }
 
-/// Somebody who waits until the socket has taken what was written.
-#[derive(Debug)]
-struct Flusher {
-    /// Where in the output that ends, once all of it is sealed.
-    mark: Option<u64>,
-    waker: Waker,
+impl Slot {
+    /// Everybody who waits here.
+    fn dismiss(&mut self) -> impl Iterator<Item = Waker> + use<> {
+        [self.reader.take(), self.writer.take(), self.flusher.take()]
+            .into_iter()
+            .flatten()
+    }
 }
 
 impl Link {
@@ -133,8 +142,8 @@ impl Link {
                 taker: Taker::Unclaimed,
                 claims,
                 claimed: VecDeque::new(),
-                openers: Vec::new(),
-                closers: Vec::new(),
+                tell_openers: false,
+                tell_closers: false,
                 driver: None,
                 armed: None,
                 // There may be input from behind the handshake.
@@ -144,6 +153,8 @@ impl Link {
                 done: false,
                 wakes: Vec::new(),
             }),
+            openers: Notify::new(),
+            closers: Notify::new(),
         })
     }
 
@@ -164,9 +175,38 @@ impl Link {
         let result = act(&mut state);
         state.settle();
         let wakes = std::mem::take(&mut state.wakes);
+        let tell_openers = std::mem::take(&mut state.tell_openers);
+        let tell_closers = std::mem::take(&mut state.tell_closers);
         drop(state);
         wakes.into_iter().for_each(Waker::wake);
+        if tell_openers {
+            self.openers.notify_waiters();
+        }
+        if tell_closers {
+            self.closers.notify_waiters();
+        }
         result
+    }
+
+    /// Waits until there is room for another stream, or the session is over; `try_open` says whether there is.
+    pub(super) async fn wait_to_open<R>(&self, try_open: impl FnMut(&mut State) -> Option<R>) -> R {
+        self.wait(&self.openers, try_open).await
+    }
+
+    /// Waits until `look` has what it looks for: how the session has ended, or that its socket is closed.
+    pub(super) async fn wait_for_end<R>(&self, look: impl FnMut(&mut State) -> Option<R>) -> R {
+        self.wait(&self.closers, look).await
+    }
+
+    async fn wait<R>(&self, news: &Notify, mut act: impl FnMut(&mut State) -> Option<R>) -> R {
+        loop {
+            // Whoever is asked to wait before looking misses nothing that happens after.
+            let told = news.notified();
+            if let Some(result) = self.with(&mut act) {
+                return result;
+            }
+            told.await;
+        }
     }
 }
 
@@ -247,12 +287,11 @@ impl State {
                     let writer = self.slots.get_mut(&id).and_then(|slot| slot.writer.take());
                     self.wakes.extend(writer);
                 }
-                Event::CanOpen => self.wakes.append(&mut self.openers),
-                Event::Closed { id, .. } => {
+                Event::CanOpen => self.tell_openers = true,
+                Event::Closed { id, code } => {
                     if let Some(slot) = self.slots.get_mut(&id) {
-                        let flusher = slot.flusher.take().map(|flusher| flusher.waker);
-                        self.wakes
-                            .extend([slot.reader.take(), slot.writer.take(), flusher].into_iter().flatten());
+                        slot.reset = code;
+                        self.wakes.extend(slot.dismiss());
                     }
                 }
                 Event::PeerError(failure) => {
@@ -283,14 +322,16 @@ impl State {
     }
 
     fn wake_flushers(&mut self) {
+        let sealed = self.written.wrapping_add(self.output.len() as u64);
         for (id, slot) in &mut self.slots {
-            if let Some(flusher) = &mut slot.flusher {
-                if flusher.mark.is_none() && self.machine.is_flushed(*id) {
-                    flusher.mark = Some(self.written.wrapping_add(self.output.len() as u64));
-                }
-                if flusher.mark.is_some_and(|mark| self.written >= mark) && !self.unflushed {
-                    self.wakes.extend(slot.flusher.take().map(|flusher| flusher.waker));
-                }
+            if slot.flusher.is_none() {
+                continue;
+            }
+            if slot.mark.is_none() && slot.reset.is_none() && self.machine.is_flushed(*id) {
+                slot.mark = Some(sealed);
+            }
+            if slot.mark.is_some_and(|mark| self.written >= mark) && !self.unflushed {
+                self.wakes.extend(slot.flusher.take());
             }
         }
     }
@@ -325,29 +366,35 @@ impl State {
         } else {
             direct
         };
+        let slot = self.slots.entry(id).or_default();
         if taken > 0 {
+            // A flush that nobody waits for any more has nothing to say of these bytes.
+            slot.mark = None;
             return Poll::Ready(Ok(taken));
         }
-        self.slots.entry(id).or_default().writer = Some(cx.waker().clone());
+        slot.writer = Some(cx.waker().clone());
         Poll::Pending
     }
 
-    /// Waits until the socket has taken all that was written to the stream. `mark` is the caller's, to be kept between calls.
-    pub(super) fn poll_flush(&mut self, id: StreamId, mark: &mut Option<u64>, cx: &Context<'_>) -> Poll<()> {
-        if mark.is_none() {
-            self.send();
+    /// Waits until the socket has taken all that was written to the stream. An error if the peer broke it off before all was
+    /// sealed.
+    pub(super) fn poll_flush(&mut self, id: StreamId, cx: &Context<'_>) -> Poll<Result<(), Error>> {
+        self.send();
+        let sealed = self.written.wrapping_add(self.output.len() as u64);
+        let slot = self.slots.entry(id).or_default();
+        if slot.mark.is_none() {
+            if let Some(code) = slot.reset {
+                return Poll::Ready(Err(Error::Stream(code)));
+            }
             if self.machine.is_flushed(id) {
-                *mark = Some(self.written.wrapping_add(self.output.len() as u64));
+                slot.mark = Some(sealed);
             }
         }
-        if mark.is_some_and(|mark| self.written >= mark) && !self.unflushed {
-            *mark = None;
-            return Poll::Ready(());
+        if slot.mark.is_some_and(|mark| self.written >= mark) && !self.unflushed {
+            slot.mark = None;
+            return Poll::Ready(Ok(()));
         }
-        self.slots.entry(id).or_default().flusher = Some(Flusher {
-            mark: *mark,
-            waker: cx.waker().clone(),
-        });
+        slot.flusher = Some(cx.waker().clone());
         Poll::Pending
     }
 
@@ -370,24 +417,12 @@ impl State {
         self.done
     }
 
-    pub(super) fn wait_to_open(&mut self, cx: &Context<'_>) {
-        if !self.openers.iter().any(|waker| waker.will_wake(cx.waker())) {
-            self.openers.push(cx.waker().clone());
-        }
-    }
-
-    pub(super) fn wait_for_end(&mut self, cx: &Context<'_>) {
-        if !self.closers.iter().any(|waker| waker.will_wake(cx.waker())) {
-            self.closers.push(cx.waker().clone());
-        }
-    }
-
     /// Asks the task to end the session once what was written has left.
     pub(super) fn ask_to_close(&mut self) {
         if !self.closing {
             self.closing = true;
             self.drop_arrivals();
-            self.wakes.append(&mut self.openers);
+            self.tell_openers = true;
             if let Taker::Incoming(waker) = &mut self.taker {
                 self.wakes.extend(waker.take());
             }
@@ -467,7 +502,7 @@ impl State {
 
     /// Whether all that was to be sent has left.
     pub(super) fn is_sent(&self) -> bool {
-        self.output.is_empty() && !self.unflushed && !self.machine.has_output()
+        self.output.is_empty() && !self.unflushed && !self.machine.has_unsent()
     }
 
     pub(super) fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -493,13 +528,9 @@ impl State {
     }
 
     fn wake_everybody(&mut self) {
-        for slot in self.slots.values_mut() {
-            let flusher = slot.flusher.take().map(|flusher| flusher.waker);
-            self.wakes
-                .extend([slot.reader.take(), slot.writer.take(), flusher].into_iter().flatten());
-        }
-        self.wakes.append(&mut self.openers);
-        self.wakes.append(&mut self.closers);
+        self.wakes.extend(self.slots.values_mut().flat_map(Slot::dismiss));
+        self.tell_openers = true;
+        self.tell_closers = true;
         if let Taker::Incoming(waker) = &mut self.taker {
             self.wakes.extend(waker.take());
         }

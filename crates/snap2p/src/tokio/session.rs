@@ -14,7 +14,6 @@ use std::{
     future::poll_fn,
     net::SocketAddr,
     sync::{Arc, Weak},
-    task::Poll,
     time::Duration,
 };
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -155,21 +154,15 @@ impl Session {
     /// # Cancel safety
     /// Dropped before it is ready, it has opened none.
     pub async fn open_stream(&self, label: &str) -> Result<Stream, Error> {
-        let id = poll_fn(|cx| {
-            self.link().with(|state| {
-                if let Some(error) = state.over() {
-                    return Poll::Ready(Err(error));
-                }
-                match state.machine.open_stream(label) {
-                    Err(Error::Stream(ErrorCode::ResourceExhausted)) => {
-                        state.wait_to_open(cx);
-                        Poll::Pending
-                    }
-                    opened => Poll::Ready(opened),
-                }
-            })
+        let opened = self.link().wait_to_open(|state| match state.over() {
+            Some(error) => Some(Err(error)),
+            None => match state.machine.open_stream(label) {
+                Err(Error::Stream(ErrorCode::ResourceExhausted)) => None,
+                opened => Some(opened),
+            },
         });
-        Ok(Stream::new(self, id.await?, label.into()))
+        let id = opened.await?;
+        Ok(Stream::new(self, id, label.into()))
     }
 
     /// The streams that the peer opens: to whoever asks first, `None` to all others. [`dial`](super::dial) and
@@ -192,16 +185,7 @@ impl Session {
     /// Dropped before it is ready, the session still closes.
     pub async fn close(&self) {
         self.link().with(|state| state.ask_to_close());
-        poll_fn(|cx| {
-            self.link().with(|state| {
-                if state.is_done() {
-                    return Poll::Ready(());
-                }
-                state.wait_for_end(cx);
-                Poll::Pending
-            })
-        })
-        .await;
+        self.link().wait_for_end(|state| state.is_done().then_some(())).await;
     }
 
     /// Waits for the end of the session, and tells why it has ended. [`Error::Closed`] if this end or the peer closed it.
@@ -209,16 +193,7 @@ impl Session {
     /// # Cancel safety
     /// Safe.
     pub async fn closed(&self) -> Arc<Error> {
-        poll_fn(|cx| {
-            self.link().with(|state| {
-                if let Some(reason) = state.reason() {
-                    return Poll::Ready(Arc::clone(reason));
-                }
-                state.wait_for_end(cx);
-                Poll::Pending
-            })
-        })
-        .await
+        self.link().wait_for_end(|state| state.reason().cloned()).await
     }
 
     /// Whether the session has ended.

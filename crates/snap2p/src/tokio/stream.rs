@@ -80,7 +80,10 @@ impl Stream {
                 chunk: Bytes::new(),
                 is_over: false,
             },
-            writer: StreamWriter { shared, mark: None },
+            writer: StreamWriter {
+                shared,
+                is_finished: false,
+            },
         }
     }
 
@@ -166,8 +169,8 @@ fn broken_off(error: Error) -> io::Error {
 #[derive(Debug)]
 pub struct StreamWriter {
     shared: Arc<Shared>,
-    /// Where in the session's output a flush that is under way ends.
-    mark: Option<u64>,
+    /// Whether it was said that everything is written.
+    is_finished: bool,
 }
 
 impl AsyncRead for StreamReader {
@@ -211,26 +214,27 @@ impl AsyncWrite for StreamWriter {
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let this = self.get_mut();
-        let id = this.shared.id;
-        let mark = &mut this.mark;
-        this.shared.link().with(|state| match state.reason() {
+        let id = self.shared.id;
+        self.shared.link().with(|state| match state.reason() {
             Some(reason) => Poll::Ready(Err(io::Error::new(io::ErrorKind::BrokenPipe, Arc::clone(reason)))),
-            None => state.poll_flush(id, mark, cx).map(Ok),
+            None => state
+                .poll_flush(id, cx)
+                .map_err(|error| io::Error::new(io::ErrorKind::BrokenPipe, error)),
         })
     }
 
-    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let id = self.shared.id;
-        let finished = self.shared.link().with(|state| match state.reason() {
-            // What was finished before the end is as finished as it can be.
-            Some(_) => Ok(()),
-            None => state.machine.finish(id),
-        });
-        match finished {
-            Ok(()) => self.poll_flush(cx),
-            Err(error) => Poll::Ready(Err(io::Error::new(io::ErrorKind::BrokenPipe, error))),
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if !self.is_finished {
+            let id = self.shared.id;
+            let finished = self.shared.link().with(|state| match state.over() {
+                Some(error) => Err(error),
+                None => state.machine.finish(id),
+            });
+            finished.map_err(|error| io::Error::new(io::ErrorKind::BrokenPipe, error))?;
+            // The stream may come to its end before this is polled again, and would then take no FIN.
+            self.is_finished = true;
         }
+        self.poll_flush(cx)
     }
 }
 

@@ -7,7 +7,7 @@ use super::{
     file::{FILE_MAX, proper_name},
     registry::{Known, Registry},
 };
-use crate::{Address, Error, Network, UnixTime, WalletFault, identity::lower_hex};
+use crate::{Address, Error, Network, UnixTime, WalletFault, identity::hex::lower_hex};
 use std::{
     fs, io,
     path::{Path, PathBuf},

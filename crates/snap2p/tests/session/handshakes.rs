@@ -300,3 +300,39 @@ fn clocks_that_are_more_than_five_minutes_apart_are_noticed_and_named() {
         }
     }
 }
+
+#[cfg(feature = "standard-noise")]
+#[test]
+fn standard_noise_is_spoken_by_two_that_chose_it_and_nobody_falls_back() {
+    use crate::support::ALL;
+    use handfast_snap2p::{limits::DATA_MAX, noise::Suite, session::Read};
+
+    let clock = Clock::new();
+    let suited = |seed, suite| Local { suite, ..local(seed) };
+    let talk = |ours, theirs| {
+        let ours = suited(ALICE, ours);
+        let theirs = suited(BOB, theirs);
+        let mut alice = Handshake::dial(&ours, Dial::default(), secrets(ALICE), clock.0).unwrap();
+        let mut bob = Handshake::answer(&theirs, Answer::default(), secrets(BOB), clock.0).unwrap();
+        let (dialled, answered) = converse(&mut alice, &mut bob, |_| true, clock);
+        let good = dialled.is_ok() && answered.is_ok() && alice.is_established();
+        good.then_some((alice, bob))
+    };
+    assert!(talk(Suite::Standard, Suite::Snap2p).is_none());
+    assert!(talk(Suite::Snap2p, Suite::Standard).is_none());
+    let (alice, bob) = talk(Suite::Standard, Suite::Standard).unwrap();
+    let mut alice = alice.into_session(Config::default(), clock.0).unwrap();
+    let mut bob = bob.into_session(Config::default(), clock.0).unwrap();
+    let mut wire = BytesMut::new();
+    alice.poll_transmit(&mut wire, ALL);
+    bob.handle_input(&mut wire, clock.0).unwrap();
+    // Its frames are shorter than our data may be.
+    let id = bob.open_stream("").unwrap();
+    assert_eq!(bob.write_into(id, &[7; DATA_MAX], &mut wire, ALL).unwrap(), DATA_MAX);
+    alice.handle_input(&mut wire, clock.0).unwrap();
+    let mut read = 0;
+    while let Read::Data(data) = alice.read(id, ALL).unwrap() {
+        read += data.len();
+    }
+    assert_eq!(read, DATA_MAX);
+}

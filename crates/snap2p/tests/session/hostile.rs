@@ -53,7 +53,7 @@ fn each_attestation_of_the_vectors_is_judged_as_the_reference_judges_it_by_both_
         let mut bob = answerer(Answer::default(), clock);
         let mut puppet = Puppet::dials(&mut bob, &theirs.node, clock);
         puppet.say(&hello(&theirs, clock)).say(&auth(&theirs));
-        let result = puppet.to_handshake(&mut bob, clock);
+        let result = puppet.tell_handshake(&mut bob, clock);
         assert_eq!(result.is_ok(), good, "{name}: {result:?}");
         assert_eq!(bob.poll_question().is_some(), good, "{name}");
         let told = puppet.hears();
@@ -62,7 +62,7 @@ fn each_attestation_of_the_vectors_is_judged_as_the_reference_judges_it_by_both_
         let mut alice = dialler(Dial::default(), clock);
         let mut puppet = Puppet::answers(&mut alice, &theirs.node, clock);
         puppet.say(&hello(&theirs, clock)).say(&auth(&theirs));
-        let result = puppet.to_handshake(&mut alice, clock);
+        let result = puppet.tell_handshake(&mut alice, clock);
         assert_eq!(result.is_ok(), good, "{name}: {result:?}");
         let told = puppet.hears();
         assert_eq!(refusal(&told).is_none(), good, "{name}: {told:?}");
@@ -88,7 +88,7 @@ fn an_attestation_that_somebody_else_showed_proves_nothing() {
     let mut bob = answerer(Answer::default(), clock);
     let mut puppet = Puppet::dials(&mut bob, &mallory.node, clock);
     puppet.say(&hello(&stolen, clock)).say(&auth(&stolen));
-    let result = puppet.to_handshake(&mut bob, clock);
+    let result = puppet.tell_handshake(&mut bob, clock);
     assert!(
         matches!(result, Err(Error::Attestation(AttestationFault::OtherNode))),
         "{result:?}"
@@ -99,7 +99,7 @@ fn an_attestation_that_somebody_else_showed_proves_nothing() {
     let mut bob = answerer(Answer::default(), clock);
     let mut puppet = Puppet::dials(&mut bob, &mallory.node, clock);
     puppet.say(&hello(&local(ALICE), clock)).say(&auth(&stolen));
-    let result = puppet.to_handshake(&mut bob, clock);
+    let result = puppet.tell_handshake(&mut bob, clock);
     assert!(
         matches!(result, Err(Error::Attestation(AttestationFault::OtherNode))),
         "{result:?}"
@@ -119,7 +119,7 @@ fn frames_of_another_handshake_open_nothing() {
     let mut bob = answerer(Answer::default(), clock);
     let mut puppet = Puppet::dials(&mut bob, &ours.node, clock);
     puppet.say(&hello(&ours, clock));
-    puppet.to_handshake(&mut bob, clock).unwrap();
+    puppet.tell_handshake(&mut bob, clock).unwrap();
     let result = bob.handle_input(&mut record("AUTH"), clock.0);
     assert!(matches!(result, Err(Error::Protocol(Fault::Forged))), "{result:?}");
 
@@ -190,10 +190,13 @@ fn lengths_that_are_none_or_too_large_end_either_end_at_each_step() {
     }
 }
 
+/// What is awaited, and how a peer whose node is the second comes so far.
+type Step = (&'static str, fn(&mut Handshake, &Local, Clock));
+
 #[test]
 fn silence_at_each_step_ends_with_what_was_awaited() {
     let (ours, theirs) = (local(ALICE), local(BOB));
-    let answering: [(&str, fn(&mut Handshake, &Local, Clock)); 5] = [
+    let answering: [Step; 5] = [
         ("the first Noise message", |_, _, _| {}),
         ("the third Noise message", |bob, _, clock| {
             bob.handle_input(&mut plain_frame(&[9; 32]), clock.0).unwrap();
@@ -203,28 +206,28 @@ fn silence_at_each_step_ends_with_what_was_awaited() {
         }),
         ("AUTH", |bob, ours, clock| {
             let mut puppet = Puppet::dials(bob, &ours.node, clock);
-            puppet.say(&hello(ours, clock)).to_handshake(bob, clock).unwrap();
+            puppet.say(&hello(ours, clock)).tell_handshake(bob, clock).unwrap();
         }),
         ("AUTH_OK", |bob, ours, clock| {
             let mut puppet = Puppet::dials(bob, &ours.node, clock);
             puppet.say(&hello(ours, clock)).say(&auth(ours));
-            puppet.to_handshake(bob, clock).unwrap();
+            puppet.tell_handshake(bob, clock).unwrap();
             bob.decide(true).unwrap();
         }),
     ];
-    let dialling: [(&str, fn(&mut Handshake, &Local, Clock)); 4] = [
+    let dialling: [Step; 4] = [
         ("the second Noise message", |_, _, _| {}),
         ("HELLO", |alice, theirs, clock| {
             Puppet::answers(alice, &theirs.node, clock);
         }),
         ("AUTH", |alice, theirs, clock| {
             let mut puppet = Puppet::answers(alice, &theirs.node, clock);
-            puppet.say(&hello(theirs, clock)).to_handshake(alice, clock).unwrap();
+            puppet.say(&hello(theirs, clock)).tell_handshake(alice, clock).unwrap();
         }),
         ("AUTH_OK", |alice, theirs, clock| {
             let mut puppet = Puppet::answers(alice, &theirs.node, clock);
             puppet.say(&hello(theirs, clock)).say(&auth(theirs));
-            puppet.to_handshake(alice, clock).unwrap();
+            puppet.tell_handshake(alice, clock).unwrap();
         }),
     ];
     let mut clock = Clock::new();
@@ -287,7 +290,7 @@ fn messages_out_of_their_place_end_the_handshake() {
     for message in others {
         let mut bob = answerer(Answer::default(), clock);
         let mut puppet = Puppet::dials(&mut bob, &ours.node, clock);
-        let result = puppet.say(&message).to_handshake(&mut bob, clock);
+        let result = puppet.say(&message).tell_handshake(&mut bob, clock);
         assert!(
             matches!(result, Err(Error::Protocol(Fault::Unexpected(_)))),
             "{message:?}: {result:?}"
@@ -300,7 +303,7 @@ fn messages_out_of_their_place_end_the_handshake() {
     for garbage in [&b""[..], b"\xff", b"\xa0", b"\xa1\x61t\x18\x99"] {
         let mut bob = answerer(Answer::default(), clock);
         let mut puppet = Puppet::dials(&mut bob, &ours.node, clock);
-        assert!(puppet.say_bytes(garbage).to_handshake(&mut bob, clock).is_err());
+        assert!(puppet.say_bytes(garbage).tell_handshake(&mut bob, clock).is_err());
     }
 }
 
@@ -327,21 +330,21 @@ fn streams_of_the_wrong_parity_and_streams_opened_twice_end_the_session() {
         label: String::new(),
     };
     let (mut bob, mut puppet, clock) = session_answered(Config::default());
-    let result = puppet.say(&open(1)).to_session(&mut bob, clock);
+    let result = puppet.say(&open(1)).tell_session(&mut bob, clock);
     assert!(
         matches!(result, Err(Error::Protocol(Fault::Unexpected(_)))),
         "{result:?}"
     );
 
     let (mut alice, mut puppet, clock) = session_dialled(Config::default());
-    let result = puppet.say(&open(2)).to_session(&mut alice, clock);
+    let result = puppet.say(&open(2)).tell_session(&mut alice, clock);
     assert!(
         matches!(result, Err(Error::Protocol(Fault::Unexpected(_)))),
         "{result:?}"
     );
 
     let (mut bob, mut puppet, clock) = session_answered(Config::default());
-    let result = puppet.say(&open(4)).say(&open(4)).to_session(&mut bob, clock);
+    let result = puppet.say(&open(4)).say(&open(4)).tell_session(&mut bob, clock);
     assert!(
         matches!(result, Err(Error::Protocol(Fault::Unexpected(_)))),
         "{result:?}"
@@ -353,7 +356,11 @@ fn streams_of_the_wrong_parity_and_streams_opened_twice_end_the_session() {
         id: StreamId(4),
         code: None,
     });
-    puppet.say(&open(4)).say(&open(2)).to_session(&mut bob, clock).unwrap();
+    puppet
+        .say(&open(4))
+        .say(&open(2))
+        .tell_session(&mut bob, clock)
+        .unwrap();
     let refused: Vec<_> = puppet
         .hears()
         .into_iter()
@@ -385,8 +392,8 @@ fn data_behind_the_end_of_a_stream_ends_the_session() {
             label: String::new(),
         })
         .say(&data(true));
-    puppet.to_session(&mut bob, clock).unwrap();
-    let result = puppet.say(&data(false)).to_session(&mut bob, clock);
+    puppet.tell_session(&mut bob, clock).unwrap();
+    let result = puppet.say(&data(false)).tell_session(&mut bob, clock);
     assert!(matches!(result, Err(Error::Protocol(Fault::Unexpected(_)))));
     // What had come before it can still be read.
     assert_eq!(bob.read(id, 100).unwrap(), Read::Data("more".into()));
@@ -402,7 +409,7 @@ fn a_flood_of_streams_finds_a_hundred_places() {
             label: "flood".into(),
         });
     }
-    puppet.to_session(&mut bob, clock).unwrap();
+    puppet.tell_session(&mut bob, clock).unwrap();
     let opened = std::iter::from_fn(|| bob.poll_event())
         .filter(|event| matches!(event, Event::Opened { .. }))
         .count();
@@ -462,7 +469,7 @@ fn who_asks_without_listening_is_not_listened_to() {
         );
         // Once it listens, all is answered in turn.
         while !puppet.said.is_empty() {
-            puppet.to_session(&mut bob, clock).unwrap();
+            puppet.tell_session(&mut bob, clock).unwrap();
             while let Some(event) = bob.poll_event() {
                 if let Event::Opened { id, .. } = event {
                     bob.refuse(id);
@@ -490,7 +497,7 @@ fn events_that_nobody_takes_stop_the_reading() {
         puppet.say(&Message::CloseStream { id, code: None });
     }
     let before = puppet.said.len();
-    puppet.to_session(&mut bob, clock).unwrap();
+    puppet.tell_session(&mut bob, clock).unwrap();
     assert!(!bob.wants_input());
     assert!(puppet.said.len() > before / 2);
     let mut opened = 0;
@@ -504,7 +511,7 @@ fn events_that_nobody_takes_stop_the_reading() {
         if puppet.said.is_empty() {
             break;
         }
-        puppet.to_session(&mut bob, clock).unwrap();
+        puppet.tell_session(&mut bob, clock).unwrap();
     }
     assert_eq!(opened, 1000);
 }
@@ -519,7 +526,7 @@ fn errors_of_the_peer_are_told_one_at_a_time() {
     for _ in 0..1000 {
         puppet.say(&Message::Error(failure.clone()));
     }
-    puppet.to_session(&mut bob, clock).unwrap();
+    puppet.tell_session(&mut bob, clock).unwrap();
     assert!(puppet.said.is_empty());
     let told: Vec<_> = std::iter::from_fn(|| bob.poll_event()).collect();
     assert_eq!(told, [Event::Live, Event::PeerError(failure)]);
@@ -531,7 +538,7 @@ fn an_unknown_message_is_answered_once_and_the_session_goes_on() {
     for _ in 0..10 {
         puppet.say_bytes(b"\xa1\x61t\x18\x99");
     }
-    puppet.to_session(&mut bob, clock).unwrap();
+    puppet.tell_session(&mut bob, clock).unwrap();
     let errors: Vec<_> = puppet
         .hears()
         .into_iter()
@@ -557,13 +564,13 @@ fn messages_of_the_handshake_are_ignored_once_it_is_over() {
         .say(&hello(&ours, clock))
         .say(&auth(&local(9)))
         .say(&auth_ok(&local(9), [0; 32]));
-    puppet.to_session(&mut bob, clock).unwrap();
+    puppet.tell_session(&mut bob, clock).unwrap();
     assert_eq!(bob.peer().principal, principal(ALICE));
     let refusal = Failure {
         code: ErrorCode::NotAllowed,
         reason: "\u{1b}[31mred\u{202e}".into(),
     };
-    let result = puppet.say(&Message::AuthFail(refusal)).to_session(&mut bob, clock);
+    let result = puppet.say(&Message::AuthFail(refusal)).tell_session(&mut bob, clock);
     let Err(Error::Refused {
         code: ErrorCode::NotAllowed,
         reason,
@@ -594,7 +601,7 @@ fn a_slice_is_not_kept_of_a_buffer_much_larger_than_itself() {
         time: UnixTime(0),
     }));
     let behind = puppet.said.as_ptr_range();
-    puppet.to_session(&mut bob, clock).unwrap();
+    puppet.tell_session(&mut bob, clock).unwrap();
     let Read::Data(data) = bob.read(id, usize::MAX).unwrap() else {
         panic!("40,000 bytes came")
     };

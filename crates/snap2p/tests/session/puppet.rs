@@ -88,14 +88,14 @@ impl Puppet {
     }
 
     /// Gives what it said to a handshake, and hears what that answers.
-    pub(crate) fn to_handshake(&mut self, handshake: &mut Handshake, clock: Clock) -> Result<(), Error> {
+    pub(crate) fn tell_handshake(&mut self, handshake: &mut Handshake, clock: Clock) -> Result<(), Error> {
         let result = handshake.handle_input(&mut self.said, clock.0);
         handshake.poll_transmit(&mut self.heard);
         result
     }
 
     /// Gives what it said to a session, and hears what that answers.
-    pub(crate) fn to_session(&mut self, session: &mut Session, clock: Clock) -> Result<(), Error> {
+    pub(crate) fn tell_session(&mut self, session: &mut Session, clock: Clock) -> Result<(), Error> {
         let result = session.handle_input(&mut self.said, clock.0);
         session.poll_transmit(&mut self.heard, usize::MAX);
         result
@@ -140,15 +140,15 @@ pub(crate) fn session_answered(config: Config) -> (Session, Puppet, Clock) {
     let mut bob = answerer(Answer::default(), clock);
     let mut puppet = Puppet::dials(&mut bob, &local.node, clock);
     puppet.say(&hello(&local, clock)).say(&auth(&local));
-    puppet.to_handshake(&mut bob, clock).unwrap();
+    puppet.tell_handshake(&mut bob, clock).unwrap();
     bob.poll_question().unwrap();
     bob.decide(true).unwrap();
-    puppet.to_handshake(&mut bob, clock).unwrap();
+    puppet.tell_handshake(&mut bob, clock).unwrap();
     let Some(Message::AuthOk(ok)) = puppet.hears().pop() else {
         panic!("AUTH_OK is the last")
     };
     puppet.say(&auth_ok(&local, ok.session_id));
-    puppet.to_handshake(&mut bob, clock).unwrap();
+    puppet.tell_handshake(&mut bob, clock).unwrap();
     (bob.into_session(config, clock.0).unwrap(), puppet, clock)
 }
 
@@ -162,7 +162,7 @@ pub(crate) fn session_dialled(config: Config) -> (Session, Puppet, Clock) {
         .say(&hello(&local, clock))
         .say(&auth(&local))
         .say(&auth_ok(&local, [8; 32]));
-    puppet.to_handshake(&mut alice, clock).unwrap();
+    puppet.tell_handshake(&mut alice, clock).unwrap();
     puppet.hears();
     (alice.into_session(config, clock.0).unwrap(), puppet, clock)
 }

@@ -135,7 +135,7 @@ fn a_stream_that_was_refused_or_broken_off_is_never_taken_for_a_complete_one() {
     });
     puppet
         .say(&Message::CloseStream { id, code: None })
-        .to_session(&mut bob, clock)
+        .tell_session(&mut bob, clock)
         .unwrap();
     assert!(matches!(
         bob.write(id, b"x"),
@@ -162,7 +162,7 @@ fn who_has_heard_the_end_hears_it_even_if_the_peer_then_closes() {
     });
     puppet
         .say(&Message::CloseStream { id, code: None })
-        .to_session(&mut bob, clock)
+        .tell_session(&mut bob, clock)
         .unwrap();
     assert_eq!(read_all(&mut bob, id), (b"all of it".to_vec(), Read::End));
     assert!(matches!(bob.write(id, b"answer"), Err(Error::Stream(_))));
@@ -317,7 +317,7 @@ fn a_ping_leaves_at_once_and_every_thirty_seconds_and_silence_ends_the_session()
         seq: 0,
         time: UnixTime(0),
     }));
-    puppet.to_session(&mut alice, clock).unwrap();
+    puppet.tell_session(&mut alice, clock).unwrap();
     let time = clock.0.unix;
     assert_eq!(
         puppet.hears(),
@@ -328,18 +328,18 @@ fn a_ping_leaves_at_once_and_every_thirty_seconds_and_silence_ends_the_session()
     );
     clock.advance(Duration::from_millis(70));
     puppet.say(&Message::Pong(Ping { seq: 0, time }));
-    puppet.to_session(&mut alice, clock).unwrap();
+    puppet.tell_session(&mut alice, clock).unwrap();
     assert_eq!(alice.round_trip(), Some(Duration::from_millis(70)));
     for seq in 1..4 {
         next_due(&mut alice, &mut clock).unwrap();
         assert_eq!(clock.0.instant, begin + PING_INTERVAL * seq);
-        puppet.to_session(&mut alice, clock).unwrap();
+        puppet.tell_session(&mut alice, clock).unwrap();
         let ping = Ping { seq: seq.into(), time };
         assert_eq!(puppet.hears(), [Message::Ping(ping)]);
         // Any sign of life is an answer.
         puppet
             .say(&Message::Pong(Ping { seq: 999, time }))
-            .to_session(&mut alice, clock)
+            .tell_session(&mut alice, clock)
             .unwrap();
     }
     assert_eq!(
@@ -349,7 +349,7 @@ fn a_ping_leaves_at_once_and_every_thirty_seconds_and_silence_ends_the_session()
     );
 
     next_due(&mut alice, &mut clock).unwrap();
-    puppet.to_session(&mut alice, clock).unwrap();
+    puppet.tell_session(&mut alice, clock).unwrap();
     let asked = clock.0.instant;
     let result = loop {
         match next_due(&mut alice, &mut clock) {
@@ -448,4 +448,25 @@ fn a_whole_frame_is_read_without_a_copy() {
     };
     assert_eq!(data.len(), DATA_MAX);
     assert!(buffer.contains(&data.as_ptr()), "it lies where it arrived");
+}
+
+#[test]
+fn spans_without_end_are_no_trouble() {
+    let forever = Config {
+        ping_interval: Duration::MAX,
+        pong_timeout: Duration::MAX,
+        first_frame_wait: Duration::MAX,
+        receive_patience: Duration::MAX,
+        receive_soft: 1,
+        ..Config::default()
+    };
+    let mut pair = Pair::with(forever);
+    pair.settle();
+    let id = pair.alice.open_stream("").unwrap();
+    pair.alice.write(id, b"full").unwrap();
+    pair.settle();
+    assert!(!pair.bob.wants_input());
+    pair.clock.advance(Duration::from_secs(24 * 3600));
+    pair.bob.handle_timeout(pair.clock.0).unwrap();
+    assert!(pair.bob.poll_timeout().is_some());
 }

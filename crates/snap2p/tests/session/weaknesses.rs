@@ -31,14 +31,14 @@ fn weakness_01_what_comes_behind_the_last_frame_of_the_handshake_is_not_lost() {
     let mut bob = answerer(Answer::default(), clock);
     let mut puppet = Puppet::dials(&mut bob, &ours.node, clock);
     puppet.say(&hello(&ours, clock)).say(&auth(&ours));
-    puppet.to_handshake(&mut bob, clock).unwrap();
+    puppet.tell_handshake(&mut bob, clock).unwrap();
     bob.decide(true).unwrap();
     puppet.say(&auth_ok(&ours, secrets(BOB).session_id));
     puppet.say(&ping(0)).say(&ping(1)).say(&ping(2));
-    puppet.to_handshake(&mut bob, clock).unwrap();
+    puppet.tell_handshake(&mut bob, clock).unwrap();
     assert!(bob.is_established());
     let mut bob = bob.into_session(Config::default(), clock.0).unwrap();
-    puppet.to_session(&mut bob, clock).unwrap();
+    puppet.tell_session(&mut bob, clock).unwrap();
     let pongs = puppet
         .hears()
         .iter()
@@ -52,9 +52,9 @@ fn weakness_01_what_comes_behind_the_last_frame_of_the_handshake_is_not_lost() {
     alice.write(id, b"data").unwrap();
     clock.advance(FIRST_FRAME_WAIT - Duration::from_millis(1));
     alice.handle_timeout(clock.0).unwrap();
-    puppet.to_session(&mut alice, clock).unwrap();
+    puppet.tell_session(&mut alice, clock).unwrap();
     assert!(puppet.heard.is_empty());
-    puppet.say(&ping(0)).to_session(&mut alice, clock).unwrap();
+    puppet.say(&ping(0)).tell_session(&mut alice, clock).unwrap();
     assert_eq!(puppet.hears().len(), 4, "PING, PONG, OPEN_STREAM, STREAM_DATA");
 }
 
@@ -112,10 +112,10 @@ fn weakness_06_a_forged_frame_ends_the_session() {
     *puppet.said.last_mut().unwrap() ^= 1;
     puppet.say(&ping(1));
     assert!(matches!(
-        puppet.to_session(&mut bob, clock),
+        puppet.tell_session(&mut bob, clock),
         Err(Error::Protocol(Fault::Forged))
     ));
-    assert!(matches!(puppet.to_session(&mut bob, clock), Err(Error::Closed(_))));
+    assert!(matches!(puppet.tell_session(&mut bob, clock), Err(Error::Closed(_))));
     assert!(matches!(bob.open_stream(""), Err(Error::Closed(_))));
 }
 
@@ -198,7 +198,10 @@ fn weakness_09_strangers_are_few_small_and_soon_gone() {
     let mut puppet = Puppet::dials(&mut bob, &ours.node, clock);
     clock.advance(HANDSHAKE_TIMEOUT - Duration::from_secs(1));
     bob.handle_timeout(clock.0).unwrap();
-    puppet.say(&hello(&ours, clock)).to_handshake(&mut bob, clock).unwrap();
+    puppet
+        .say(&hello(&ours, clock))
+        .tell_handshake(&mut bob, clock)
+        .unwrap();
     clock.advance(Duration::from_secs(1));
     assert!(matches!(
         bob.handle_timeout(clock.0),
@@ -248,7 +251,7 @@ fn weakness_10_an_application_that_does_not_read_stops_the_reading_and_pings_are
         });
     }
     puppet.say(&ping(5));
-    puppet.to_session(&mut bob, clock).unwrap();
+    puppet.tell_session(&mut bob, clock).unwrap();
     puppet.hears();
     assert!(!bob.wants_input());
     let taken = puppet.said.len();
@@ -260,7 +263,7 @@ fn weakness_10_an_application_that_does_not_read_stops_the_reading_and_pings_are
     assert_eq!(bob.poll_timeout(), Some(clock.0.instant + Duration::from_millis(1)));
     clock.advance(Duration::from_millis(1));
     bob.handle_timeout(clock.0).unwrap();
-    puppet.to_session(&mut bob, clock).unwrap();
+    puppet.tell_session(&mut bob, clock).unwrap();
     let answered = |message: &Message| matches!(message, Message::Pong(Ping { seq: 5, .. }));
     assert!(
         puppet.hears().iter().any(answered),
@@ -275,7 +278,7 @@ fn weakness_10_an_application_that_does_not_read_stops_the_reading_and_pings_are
             fin: false,
         });
     }
-    puppet.to_session(&mut bob, clock).unwrap();
+    puppet.tell_session(&mut bob, clock).unwrap();
     assert!(!bob.wants_input());
     let mut held = 0;
     while let Read::Data(data) = bob.read(id, ALL).unwrap() {
@@ -289,7 +292,7 @@ fn weakness_10_an_application_that_does_not_read_stops_the_reading_and_pings_are
 
     // Whoever is not read is not blamed for what its answer lies behind.
     for _ in 0..4 {
-        puppet.to_session(&mut bob, clock).unwrap();
+        puppet.tell_session(&mut bob, clock).unwrap();
         clock.advance(Duration::from_secs(31));
         bob.handle_timeout(clock.0).unwrap();
     }
@@ -309,7 +312,7 @@ fn weakness_11_an_initiator_keeps_its_list_and_says_why_it_leaves() {
         .say(&hello(&theirs, clock))
         .say(&auth(&theirs))
         .say(&auth_ok(&theirs, [8; 32]));
-    let result = puppet.to_handshake(&mut alice, clock);
+    let result = puppet.tell_handshake(&mut alice, clock);
     assert!(matches!(result, Err(Error::NotAllowed(who)) if *who == principal(BOB)));
     let Some(Message::AuthFail(Failure { code, .. })) = puppet.hears().pop() else {
         panic!("it says why")
@@ -327,7 +330,7 @@ fn weakness_11_an_initiator_keeps_its_list_and_says_why_it_leaves() {
     let Err(Error::Refused {
         code: ErrorCode::NotAllowed,
         reason,
-    }) = puppet.to_handshake(&mut alice, clock)
+    }) = puppet.tell_handshake(&mut alice, clock)
     else {
         panic!("a refusal")
     };
@@ -342,7 +345,7 @@ fn weakness_12_the_node_key_the_principal_and_the_session_must_be_the_same_in_al
     let mut bob = answerer(Answer::default(), clock);
     let mut puppet = Puppet::dials(&mut bob, &ours.node, clock);
     puppet.say(&hello(&local(9), clock)).say(&auth(&ours));
-    let result = puppet.to_handshake(&mut bob, clock);
+    let result = puppet.tell_handshake(&mut bob, clock);
     assert!(matches!(result, Err(Error::Attestation(AttestationFault::OtherNode))));
 
     // AUTH_OK of another principal, or for another session, at the responder.
@@ -355,11 +358,11 @@ fn weakness_12_the_node_key_the_principal_and_the_session_must_be_the_same_in_al
         let mut bob = answerer(Answer::default(), clock);
         let mut puppet = Puppet::dials(&mut bob, &ours.node, clock);
         puppet.say(&hello(&ours, clock)).say(&auth(&ours));
-        puppet.to_handshake(&mut bob, clock).unwrap();
+        puppet.tell_handshake(&mut bob, clock).unwrap();
         bob.decide(true).unwrap();
         let principal = principal.to_string();
         puppet.say(&Message::AuthOk(AuthOk { principal, session_id }));
-        assert_eq!(puppet.to_handshake(&mut bob, clock).is_ok(), good);
+        assert_eq!(puppet.tell_handshake(&mut bob, clock).is_ok(), good);
         assert_eq!(bob.is_established(), good);
     }
 
@@ -370,7 +373,7 @@ fn weakness_12_the_node_key_the_principal_and_the_session_must_be_the_same_in_al
         .say(&hello(&theirs, clock))
         .say(&auth(&theirs))
         .say(&auth_ok(&ours, [8; 32]));
-    let result = puppet.to_handshake(&mut alice, clock);
+    let result = puppet.tell_handshake(&mut alice, clock);
     assert!(matches!(
         result,
         Err(Error::Attestation(AttestationFault::OtherPrincipal))
@@ -396,7 +399,7 @@ fn weakness_14_a_refusal_names_nobody() {
         let mut bob = answerer(answer, clock);
         let mut puppet = Puppet::dials(&mut bob, &ours.node, clock);
         puppet.say(&hello(&ours, clock)).say(&auth(theirs));
-        assert!(puppet.to_handshake(&mut bob, clock).is_err());
+        assert!(puppet.tell_handshake(&mut bob, clock).is_err());
         let Some(Message::AuthFail(Failure { reason, .. })) = puppet.hears().pop() else {
             panic!("a refusal")
         };
@@ -418,7 +421,7 @@ fn weakness_15_numbers_are_checked_and_no_answer_of_ours_kills_a_stream() {
     let (mut bob, mut puppet, clock) = session_answered(Config::default());
     let ours = bob.open_stream("ours").unwrap();
     puppet.say(&open(ours.0));
-    assert!(puppet.to_session(&mut bob, clock).is_err());
+    assert!(puppet.tell_session(&mut bob, clock).is_err());
     assert!(
         !puppet
             .hears()
@@ -428,7 +431,7 @@ fn weakness_15_numbers_are_checked_and_no_answer_of_ours_kills_a_stream() {
     // A number that is open: the reference answers with a CLOSE_STREAM, which ends the stream that was there before.
     let (mut bob, mut puppet, clock) = session_answered(Config::default());
     puppet.say(&open(0)).say(&open(0));
-    assert!(puppet.to_session(&mut bob, clock).is_err());
+    assert!(puppet.tell_session(&mut bob, clock).is_err());
     assert!(
         !puppet
             .hears()
@@ -439,7 +442,7 @@ fn weakness_15_numbers_are_checked_and_no_answer_of_ours_kills_a_stream() {
     for id in [&b"\x20"[..], b"\x61\x35", b"\xf5", b"\xf9\x00\x00"] {
         let (mut bob, mut puppet, clock) = session_answered(Config::default());
         puppet.say_bytes(&[b"\xa2\x63sid", id, b"\x61t\x10"].concat());
-        let result = puppet.to_session(&mut bob, clock);
+        let result = puppet.tell_session(&mut bob, clock);
         assert!(
             matches!(result, Err(Error::Protocol(Fault::Malformed(_)))),
             "{result:?}"
@@ -467,7 +470,7 @@ fn weakness_17_the_table_of_the_limiter_is_bounded_and_a_whole_network_is_one_pl
 #[test]
 fn weakness_18_a_round_trip_is_measured_by_one_clock() {
     let (mut bob, mut puppet, mut clock) = session_answered(Config::default());
-    puppet.to_session(&mut bob, clock).unwrap();
+    puppet.tell_session(&mut bob, clock).unwrap();
     assert_eq!(bob.round_trip(), None);
     clock.advance(Duration::from_millis(1234));
     // Whatever the peer's clock says.
@@ -475,7 +478,7 @@ fn weakness_18_a_round_trip_is_measured_by_one_clock() {
         seq: 0,
         time: UnixTime(u64::MAX),
     };
-    puppet.say(&Message::Pong(pong)).to_session(&mut bob, clock).unwrap();
+    puppet.say(&Message::Pong(pong)).tell_session(&mut bob, clock).unwrap();
     assert_eq!(bob.round_trip(), Some(Duration::from_millis(1234)));
 }
 

@@ -140,7 +140,7 @@ impl Picture {
             _ if self.view.scrolls(code) => {}
             _ => {
                 if let Some(line) = self.input.key(&key) {
-                    self.view.to_the_newest();
+                    self.view.show_newest();
                     return Reaction::Say(line);
                 }
             }

@@ -161,7 +161,7 @@ impl Picture {
             _ if self.view.scrolls(code) => {}
             _ => {
                 if let Some(line) = self.input.key(&key) {
-                    self.view.to_the_newest();
+                    self.view.show_newest();
                     return match line.trim() == QUIT {
                         true => Reaction::Leave,
                         false => Reaction::Say(line),

@@ -19,7 +19,7 @@ const CHUNK: usize = 256 * 1024;
 #[derive(Debug)]
 pub(super) enum Place {
     /// Room for it, and maybe its beginning.
-    Partial(Partial),
+    Partial(Box<Partial>),
     /// All of it: the same file is here under the same name.
     Whole(PathBuf),
     /// Another file of this name.
@@ -89,14 +89,14 @@ pub(super) fn prepare(dir: &Path, offer: &Offer, force: bool) -> io::Result<Plac
     let mut hash = fresh_hash();
     let from = absorb(&mut file, &mut hash, |_| ())?;
     file.seek(SeekFrom::Start(from))?;
-    Ok(Place::Partial(Partial {
+    Ok(Place::Partial(Box::new(Partial {
         file,
         hash,
         from,
         part,
         target,
         force,
-    }))
+    })))
 }
 
 /// What becomes of a partial file in the end.
@@ -131,6 +131,13 @@ impl Ending {
         }
         std::fs::rename(&self.part, &self.target)?;
         Ok(self.target)
+    }
+
+    /// Leaves the part for the next try, unless there is nothing of it.
+    pub(super) fn keep_part(self, file: &File) {
+        if file.metadata().is_ok_and(|part| part.len() == 0) {
+            let _ = std::fs::remove_file(&self.part);
+        }
     }
 
     /// Throws away what is not what was offered: going on with it could never end well.
@@ -177,7 +184,7 @@ mod tests {
         }
     }
 
-    fn partial(dir: &Path, offer: &Offer, force: bool) -> Partial {
+    fn partial(dir: &Path, offer: &Offer, force: bool) -> Box<Partial> {
         match prepare(dir, offer, force).unwrap() {
             Place::Partial(partial) => partial,
             other => panic!("{other:?}"),

@@ -21,12 +21,15 @@ use handfast_snap2p::{
 };
 use std::{path::PathBuf, sync::Arc, time::Duration};
 use tokio::{
-    sync::{Mutex, Notify, mpsc},
+    sync::{Mutex, Notify, Semaphore, mpsc},
     time::timeout,
 };
 
 /// How long the offer may take once its stream is open: it is one line.
 const OFFER: Duration = Duration::from_secs(30);
+/// How many files may come at once, questions that wait for an answer among them: each holds an open file, and more questions than
+/// these nobody answers.
+const AT_ONCE: usize = 16;
 /// How long the sender may take to hear that the file has arrived, before we end.
 const FAREWELL: Duration = Duration::from_secs(2);
 
@@ -36,6 +39,8 @@ struct Desk {
     /// Whoever asks in the terminal asks alone.
     terminal: Mutex<()>,
     arrived: mpsc::Sender<()>,
+    /// Who holds one may come.
+    places: Semaphore,
     /// Somebody who was asked pressed Ctrl-C, which no signal tells while a question is open.
     interrupted: Notify,
 }
@@ -63,6 +68,7 @@ pub(in crate::snap) async fn run(options: SnapReceive) -> Result<(), Failure> {
         options,
         terminal: Mutex::new(()),
         arrived,
+        places: Semaphore::new(AT_ONCE),
         interrupted: Notify::new(),
     });
     loop {
@@ -116,6 +122,12 @@ impl Desk {
         let offered = timeout(OFFER, travel::offered(stream))
             .await
             .map_err(|_| Failure::connection(anyhow!("no offer has come")))??;
+        let Ok(_place) = self.places.try_acquire() else {
+            offered.refuse("too many files come at once; try again later").await?;
+            return Err(Failure::local(anyhow!(
+                "{AT_ONCE} files come already, and no more are taken at once"
+            )));
+        };
         let offer = offered.offer.clone();
         if let Err(why) = self.wanted(&offer, who).await? {
             eprintln!(
@@ -184,7 +196,7 @@ impl Desk {
                 bar.finish_and_clear();
                 result.map(Some)
             }
-            Ok(Place::Whole(path)) => offered.is_here().await.map(|()| Some(path)),
+            Ok(Place::Whole(path)) => offered.have().await.map(|()| Some(path)),
             Ok(Place::Taken(path)) => {
                 offered.refuse("there is another file of this name").await?;
                 Err(Failure::local(anyhow!(

@@ -160,7 +160,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Offered<S> {
     }
 
     /// Says that all of it is here already.
-    pub(super) async fn is_here(mut self) -> Result<(), Failure> {
+    pub(super) async fn have(mut self) -> Result<(), Failure> {
         let mut yes = self.receiver.take(self.offer.size, super::machine::fresh_hash());
         yes.extend(farewell(Ok(())));
         self.stream.write_all(&yes).await.map_err(broken)?;
@@ -170,7 +170,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Offered<S> {
     /// Takes it. Where it is in the end.
     ///
     /// Dropping the future breaks the transfer off, and leaves what has arrived.
-    pub(super) async fn take(mut self, partial: Partial, bar: &ProgressBar) -> Result<PathBuf, Failure> {
+    pub(super) async fn take(mut self, partial: Box<Partial>, bar: &ProgressBar) -> Result<PathBuf, Failure> {
         let (file, hash, from, ending) = partial.open();
         let mut file = File::from_std(file);
         bar.set_position(from);
@@ -189,7 +189,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Offered<S> {
                 let why = "what has arrived is not what was offered: its checksum differs";
                 (Err(why), Err(Failure::remote(anyhow!("{why}; it was thrown away"))))
             }
-            (Err(Ended::Peer(failure)), Ok(())) => return Err(failure),
+            (Err(Ended::Peer(failure)), Ok(())) => {
+                ending.keep_part(&file);
+                return Err(failure);
+            }
             (Err(Ended::Disk(error)), _) | (_, Err(error)) => {
                 let why = why_not(&error);
                 let part = ending.part().display().to_string();
@@ -326,7 +329,7 @@ mod tests {
             let offered = offered(stream).await?;
             match disk::prepare(self.to.path(), &offered.offer, false).unwrap() {
                 disk::Place::Partial(partial) => offered.take(partial, &ProgressBar::hidden()).await,
-                disk::Place::Whole(path) => offered.is_here().await.map(|()| path),
+                disk::Place::Whole(path) => offered.have().await.map(|()| path),
                 other => {
                     let why = format!("{other:?}");
                     offered.refuse("taken").await?;

@@ -18,16 +18,25 @@ use bytes::{Bytes, BytesMut};
 pub(super) use channel::refused;
 use channel::{Channel, Greeted};
 use dialling::Dialling;
-use std::{mem, time::Instant};
+use std::{fmt, mem, time::Instant};
 
 /// What a handshake asks whoever drives it. While a question is open the handshake takes no input.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum Question {
     /// A stealth node was shown this invite token, 16 to 32 bytes: is it good? Asked before any costly cryptography.
     Token(Bytes),
     /// Whoever dialled has proved to be this principal and is on the allowlist: shall it come in? Asked of every responder,
     /// never of an initiator, which says beforehand whom it expects.
     Principal(Principal),
+}
+
+impl fmt::Debug for Question {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Token(_) => f.write_str("Token(..)"),
+            Self::Principal(principal) => f.debug_tuple("Principal").field(principal).finish(),
+        }
+    }
 }
 
 /// One end of the establishment of a session: a value that eats bytes and time and hands back bytes.
@@ -59,7 +68,6 @@ pub enum Question {
 /// Before the peer is proved a frame has at most [`limits::HANDSHAKE_FRAME_MAX`](crate::limits::HANDSHAKE_FRAME_MAX) bytes,
 /// Noise messages have exactly 32, 96 and 64, and all of it takes at most
 /// [`limits::HANDSHAKE_TIMEOUT`](crate::limits::HANDSHAKE_TIMEOUT).
-#[derive(Debug)]
 pub struct Handshake {
     state: State,
     question: Option<Question>,
@@ -303,6 +311,15 @@ impl Handshake {
             State::Established(proved) => Ok(Session::new(proved.noise, proved.peer, self.decoder, config, now)),
             _ => Err(Error::Misuse("the handshake is not established")),
         }
+    }
+}
+
+impl fmt::Debug for Handshake {
+    /// What waits to be sent may hold an invite's token, so it is not shown.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Handshake")
+            .field("awaits", &self.awaits())
+            .finish_non_exhaustive()
     }
 }
 

@@ -36,7 +36,7 @@ pub enum Event {
     PeerError(Failure),
 }
 
-/// What [`Session::read`] found.
+/// What [`Session::read`](super::Session::read) found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Read {
     /// Bytes, at least one: a slice of what arrived, not a copy, unless the frames were small.

@@ -1,6 +1,6 @@
 //! PING and PONG: whether the peer is still there.
 
-use crate::{Error, Now, message::Ping, session::Config};
+use crate::{Error, Now, message::Ping, session::Config, time::later};
 use std::time::{Duration, Instant};
 
 #[derive(Debug)]
@@ -83,7 +83,7 @@ impl Keepalive {
     /// is slow: then the peer is not blamed.
     pub(super) fn handle_timeout(&mut self, deaf: bool, now: Now) -> Result<Option<Ping>, Error> {
         if self.state == State::Left || (deaf && matches!(self.state, State::Awaited(_))) {
-            self.state = State::Awaited(now.instant + self.timeout);
+            self.state = State::Awaited(later(now.instant, self.timeout));
         }
         if let State::Awaited(deadline) = self.state
             && deadline <= now.instant
@@ -93,7 +93,7 @@ impl Keepalive {
         if now.instant < self.next {
             return Ok(None);
         }
-        self.next = now.instant + self.interval;
+        self.next = later(now.instant, self.interval);
         match self.state {
             State::Heard if !self.queued => {
                 let seq = self.seq;

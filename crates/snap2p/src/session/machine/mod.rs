@@ -18,6 +18,7 @@ use crate::{
     frame::Decoder,
     limits::{DATA_MAX, LABEL_MAX},
     noise::{self, Opener, Sealer},
+    time::later,
 };
 use keepalive::Keepalive;
 use sending::Sending;
@@ -99,9 +100,10 @@ impl Session {
         config: Config,
         now: Now,
     ) -> Self {
-        decoder.set_max(config.frame_max.min(crate::limits::FRAME_MAX));
+        let config = config.within_reason();
+        decoder.set_max(config.frame_max);
         let held = match peer.role {
-            super::Role::Initiator => Some(now.instant + config.first_frame_wait),
+            super::Role::Initiator => Some(later(now.instant, config.first_frame_wait)),
             super::Role::Responder => None,
         };
         let mut session = Self {
@@ -241,7 +243,7 @@ impl Session {
         let patience = self
             .full_since
             .filter(|_| !self.out_of_patience)
-            .map(|since| since + self.config.receive_patience);
+            .map(|since| later(since, self.config.receive_patience));
         [Some(self.keepalive.deadline(self.now)), self.held, patience]
             .into_iter()
             .flatten()
@@ -261,7 +263,7 @@ impl Session {
             self.held = None;
         }
         if let Some(since) = self.full_since
-            && since + self.config.receive_patience <= now.instant
+            && later(since, self.config.receive_patience) <= now.instant
         {
             self.out_of_patience = true;
         }

@@ -184,6 +184,12 @@ impl Session {
         }
     }
 
+    /// Whether anything still has to leave, now or once the peer's first frame has come: whoever closes waits for that.
+    #[must_use]
+    pub fn has_unsent(&self) -> bool {
+        self.over.is_none() && (self.sending.has_messages() || self.sending.has_data())
+    }
+
     /// Whether [`poll_transmit`](Self::poll_transmit) has more to give now.
     #[must_use]
     pub fn has_output(&self) -> bool {

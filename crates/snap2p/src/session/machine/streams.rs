@@ -5,6 +5,10 @@ use crate::{Error, ErrorCode, Fault, StreamId, session::Role};
 use bytes::{Buf, BytesMut};
 use std::{collections::HashMap, mem};
 
+/// How many streams the table may have for each that may be live: those that have ended on the wire stay until the application
+/// is done with them. Stops a peer that opens streams and closes them again before the application looks.
+const TABLE_PER_LIVE: usize = 2;
+
 /// How far this end is with what it writes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Writing {
@@ -160,7 +164,7 @@ impl Streams {
             return Ok(Opening::Refused(ErrorCode::StreamIdInUse));
         }
         self.peers_last = Some(id.0);
-        if !self.has_room() {
+        if !self.has_room() || self.table.len() >= self.max.saturating_mul(TABLE_PER_LIVE) {
             return Ok(Opening::Refused(ErrorCode::ResourceExhausted));
         }
         self.insert(id);

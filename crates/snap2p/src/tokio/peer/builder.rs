@@ -1,7 +1,7 @@
 //! What a peer is made of.
 
 use super::{
-    Identity, Inner, Peer,
+    Identity, Inner, Owner, Peer,
     attesting::Attesting,
     failures::Failures,
     listener::Door,
@@ -165,7 +165,7 @@ impl Builder {
         let policy = self.px1.map_or(default, |on| default.switched(on));
         let mut capabilities = vec![services::ALIASES.to_owned()];
         capabilities.extend(policy.announces().then(|| px1::LABEL.to_owned()));
-        let node_key = node.public().clone();
+        let node_key = *node.public();
         let identity = self.identity?;
         let naming = self
             .alias
@@ -188,7 +188,7 @@ impl Builder {
             naming,
             aliases: Mutex::default(),
             news: Notify::new(),
-            services: Services::new(),
+            services: Services::default(),
             claims: services::claims(weak.clone(), policy.announces()),
             places: Mutex::default(),
             roster: Roster::default(),
@@ -199,6 +199,7 @@ impl Builder {
             closed: watch::Sender::new(false),
         });
         services::keep_up(&inner);
-        Ok(Peer { inner })
+        let owner = Arc::new(Owner(inner));
+        Ok(Peer { owner })
     }
 }

@@ -118,6 +118,9 @@ impl Inner {
         let proved = Source::Proved { public };
         self.places()
             .learn(*session.principal(), [place.clone()], proved, px1::TTL, now.instant);
+        if self.is_closed() {
+            return Err(Error::Closed(crate::ErrorCode::ConnectionClosed));
+        }
         self.established(&session);
         Ok(session)
     }
@@ -211,8 +214,8 @@ impl Search {
                     Stage::Bootstrap
                 }
                 Stage::Bootstrap => {
-                    for place in peer.known.iter().take(ASKED_MAX).cloned() {
-                        let (peer, principal) = (Arc::clone(peer), self.principal);
+                    for place in peer.known.iter().take(ASKED_MAX) {
+                        let (peer, place, principal) = (Arc::clone(peer), place.clone(), self.principal);
                         self.answers.spawn(async move { peer.ask_at(&place, principal).await });
                     }
                     Stage::Over

@@ -1,8 +1,10 @@
 //! Which wallet's account speaks.
 
 #[cfg(feature = "wallet")]
+use crate::Error;
+#[cfg(feature = "wallet")]
 use crate::wallet::{Account, Wallet};
-use crate::{Error, Network, Principal, WalletKey};
+use crate::{Network, Principal, WalletKey};
 use std::fmt;
 
 /// A wallet's account: the key that signs, and who it makes you.

@@ -49,7 +49,17 @@ use tokio::{
 /// Once the last clone is dropped it no longer listens; sessions go on for as long as somebody holds them.
 #[derive(Clone)]
 pub struct Peer {
-    inner: Arc<Inner>,
+    owner: Arc<Owner>,
+}
+
+/// What all clones of a peer hold: once nobody does, it is closed to newcomers, however many handshakes are under way.
+struct Owner(Arc<Inner>);
+
+impl Drop for Owner {
+    fn drop(&mut self) {
+        self.0.closed.send_replace(true);
+        self.0.listeners().clear();
+    }
 }
 
 /// What a peer is made of, shared with its tasks: those hold it for as long as a handshake or an exchange takes.
@@ -138,22 +148,26 @@ impl Peer {
         Builder::new(identity.try_into().map_err(Error::from))
     }
 
+    fn inner(&self) -> &Arc<Inner> {
+        &self.owner.0
+    }
+
     /// Who we are.
     #[must_use]
     pub fn principal(&self) -> &Principal {
-        self.inner.attesting.identity().principal()
+        self.inner().attesting.identity().principal()
     }
 
     /// The key of this node, which our principal attests. Applications rarely need it: it may change with each start.
     #[must_use]
     pub fn node_public_key(&self) -> &PublicKey {
-        &self.inner.node_key
+        &self.inner().node_key
     }
 
     /// How much the node shows of itself.
     #[must_use]
     pub fn visibility(&self) -> Visibility {
-        self.inner.visibility
+        self.inner().visibility
     }
 
     /// Listens at an address, such as `0.0.0.0:9000`; port 0 lets the system choose. Returns what was bound. May be called for
@@ -174,12 +188,12 @@ impl Peer {
             let bound = sockets::bind(address).and_then(|listener| Ok((listener.local_addr()?, listener)));
             match bound {
                 Ok((at, listener)) => {
-                    if self.inner.is_closed() {
+                    if self.inner().is_closed() {
                         return Err(Error::Closed(ErrorCode::ConnectionClosed));
                     }
-                    let task = tokio::spawn(listener::listen(listener, Arc::downgrade(&self.inner)));
-                    self.inner.listeners().push(Listening { at, task });
-                    self.inner.announce();
+                    let task = tokio::spawn(listener::listen(listener, Arc::downgrade(self.inner())));
+                    self.inner().listeners().push(Listening { at, task });
+                    self.inner().announce();
                     return Ok(at);
                 }
                 Err(error) => last = error,
@@ -191,7 +205,7 @@ impl Peer {
     /// Where it listens.
     #[must_use]
     pub fn listening(&self) -> Vec<SocketAddr> {
-        self.inner.listening()
+        self.inner().listening()
     }
 
     /// Dials `HOST:PORT`, `[IPV6]:PORT`, `stacks:SP…`, `stacks:SP…@HOST:PORT` or an invite, and proves who is there: if the
@@ -225,7 +239,7 @@ impl Peer {
         T: TryInto<Target>,
         Error: From<T::Error>,
     {
-        self.inner.dial(target.try_into()?, options).await
+        self.inner().dial(target.try_into()?, options).await
     }
 
     /// The next session that somebody dialled, with the streams that they open; `None` once the peer is closed. Each session is
@@ -234,8 +248,8 @@ impl Peer {
     /// # Cancel safety
     /// Safe: a session is either returned or still there.
     pub async fn accept(&self) -> Option<(Session, Incoming)> {
-        let mut closed = self.inner.closed.subscribe();
-        let next = async { self.inner.arrived.lock().await.recv().await };
+        let mut closed = self.inner().closed.subscribe();
+        let next = async { self.inner().arrived.lock().await.recv().await };
         tokio::select! {
             biased;
             _ = closed.wait_for(|closed| *closed) => None,
@@ -258,10 +272,10 @@ impl Peer {
     /// # Cancel safety
     /// Safe.
     pub async fn failed(&self) -> Option<Failed> {
-        let mut closed = self.inner.closed.subscribe();
+        let mut closed = self.inner().closed.subscribe();
         tokio::select! {
             biased;
-            failed = self.inner.failures.next() => failed,
+            failed = self.inner().failures.next() => failed,
             _ = closed.wait_for(|closed| *closed) => None,
         }
     }
@@ -269,26 +283,26 @@ impl Peer {
     /// The tokens that open a stealth node: create them here, and hand them out.
     #[must_use]
     pub fn invites(&self) -> &Invites {
-        &self.inner.invites
+        &self.inner().invites
     }
 
     /// What everybody wants to be called who has shown it: the cards that are good now, in no order. Peers show each other their
     /// cards once both are proved.
     #[must_use]
     pub fn aliases(&self) -> Vec<AliasCard> {
-        self.inner.aliases().iter(now().unix).cloned().collect()
+        self.inner().aliases().iter(now().unix).cloned().collect()
     }
 
     /// What a principal wants to be called, if it has shown a card that is still good.
     #[must_use]
     pub fn alias_of(&self, principal: &Principal) -> Option<AliasCard> {
-        self.inner.aliases().current(principal, now().unix).cloned()
+        self.inner().aliases().current(principal, now().unix).cloned()
     }
 
     /// Everybody who wants to be called so, in any spelling. Aliases are not unique: with more than one, ask which is meant.
     #[must_use]
     pub fn called(&self, alias: &str) -> Vec<AliasCard> {
-        let aliases = self.inner.aliases();
+        let aliases = self.inner().aliases();
         aliases.find(alias, now().unix).into_iter().cloned().collect()
     }
 
@@ -298,7 +312,7 @@ impl Peer {
     /// Safe.
     pub async fn wait_for_alias(&self, principal: &Principal) -> AliasCard {
         loop {
-            let news = self.inner.news.notified();
+            let news = self.inner().news.notified();
             let mut news = pin!(news);
             // From here on no news is missed.
             news.as_mut().enable();
@@ -315,13 +329,13 @@ impl Peer {
     /// # Cancel safety
     /// Safe.
     pub async fn resolve(&self, principal: &Principal) -> Vec<Locator> {
-        self.inner.resolve(principal).await
+        self.inner().resolve(principal).await
     }
 
     /// The sessions that are open, in no order.
     #[must_use]
     pub fn sessions(&self) -> Vec<Session> {
-        self.inner.roster.all()
+        self.inner().roster.all()
     }
 
     /// Stops listening, closes all sessions, and waits until both are done.
@@ -329,8 +343,8 @@ impl Peer {
     /// # Cancel safety
     /// Dropped before it is ready, it no longer listens, and sessions close once nobody holds them.
     pub async fn close(&self) {
-        self.inner.closed.send_replace(true);
-        let listeners = std::mem::take(&mut *self.inner.listeners());
+        self.inner().closed.send_replace(true);
+        let listeners = std::mem::take(&mut *self.inner().listeners());
         for mut listening in listeners {
             listening.task.abort();
             // Once the task is gone, so is its socket.
@@ -352,7 +366,7 @@ impl fmt::Debug for Peer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Peer")
             .field("principal", self.principal())
-            .field("visibility", &self.inner.visibility)
+            .field("visibility", &self.inner().visibility)
             .field("listening", &self.listening())
             .finish_non_exhaustive()
     }

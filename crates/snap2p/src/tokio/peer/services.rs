@@ -10,13 +10,12 @@ use crate::{
 };
 use bytes::BytesMut;
 use std::{
-    net::IpAddr,
-    sync::{Arc, Weak},
-    time::Duration,
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    time::{Duration, Instant},
 };
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWriteExt},
-    sync::Semaphore,
     time::{sleep, timeout},
 };
 
@@ -31,19 +30,61 @@ const EXCHANGE_TIMEOUT: Duration = Duration::from_secs(5);
 const EXCHANGES_MAX: usize = 64;
 /// How many of those whom the builder knows are told where we are.
 const KNOWN_MAX: usize = 8;
+/// How many of one principal run at once, and how many it may begin in a minute. Stops one peer from taking all the room, and from
+/// keeping us busy with what it says of others.
+const EXCHANGES_EACH: usize = 8;
+const EXCHANGES_PER_MINUTE: usize = 120;
+const MINUTE: Duration = Duration::from_secs(60);
 /// How many messages one stream may carry.
 const MESSAGES_MAX: usize = 16;
 
-/// The exchanges that others may begin now.
+/// Counts the exchanges that others begin.
+#[derive(Debug, Default)]
+pub(super) struct Services(Mutex<HashMap<Principal, Usage>>);
+
+/// What one principal has made of us.
 #[derive(Debug)]
-pub(super) struct Services {
-    room: Arc<Semaphore>,
+struct Usage {
+    running: usize,
+    /// How many it has begun in the minute that began then.
+    begun: usize,
+    since: Instant,
 }
 
 impl Services {
-    pub(super) fn new() -> Self {
-        Self {
-            room: Arc::new(Semaphore::new(EXCHANGES_MAX)),
+    fn lock(&self) -> MutexGuard<'_, HashMap<Principal, Usage>> {
+        // Nothing in here panics half-way, so a poisoned table is a whole one.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether somebody may begin an exchange now; if so, it must be [`end`](Self::end)ed.
+    fn begin(&self, who: Principal, now: Instant) -> Result<(), ErrorCode> {
+        let mut usages = self.lock();
+        // Invariant: those who have begun nothing for a minute and run nothing are forgotten, so only principals that have
+        // proved themselves within a minute are remembered.
+        usages.retain(|_, usage| usage.running > 0 || now.saturating_duration_since(usage.since) < MINUTE);
+        if usages.values().map(|usage| usage.running).sum::<usize>() >= EXCHANGES_MAX {
+            return Err(ErrorCode::ResourceExhausted);
+        }
+        let usage = usages.entry(who).or_insert(Usage {
+            running: 0,
+            begun: 0,
+            since: now,
+        });
+        if now.saturating_duration_since(usage.since) >= MINUTE {
+            (usage.begun, usage.since) = (0, now);
+        }
+        if usage.running >= EXCHANGES_EACH || usage.begun >= EXCHANGES_PER_MINUTE {
+            return Err(ErrorCode::RateLimited);
+        }
+        usage.running += 1;
+        usage.begun += 1;
+        Ok(())
+    }
+
+    fn end(&self, who: &Principal) {
+        if let Some(usage) = self.lock().get_mut(who) {
+            usage.running = usage.running.saturating_sub(1);
         }
     }
 }
@@ -94,9 +135,10 @@ pub(super) fn keep_up(peer: &Arc<Inner>) {
 impl Inner {
     /// Runs an exchange that a peer began.
     fn serve(self: Arc<Self>, session: Session, mut stream: Stream) {
-        let Ok(place) = Arc::clone(&self.services.room).try_acquire_owned() else {
-            return stream.reset(ErrorCode::ResourceExhausted);
-        };
+        let who = *session.principal();
+        if let Err(code) = self.services.begin(who, now().instant) {
+            return stream.reset(code);
+        }
         tokio::spawn(async move {
             let exchange = async {
                 match stream.label() {
@@ -112,7 +154,7 @@ impl Inner {
                 }
                 Err(_) => stream.reset(ErrorCode::Timeout),
             }
-            drop(place);
+            self.services.end(&who);
         });
     }
 
@@ -184,10 +226,18 @@ impl Inner {
         let mut places = Vec::new();
         for bound in self.listening() {
             let ip = match session.local_addr() {
-                Some(local) if bound.ip().is_unspecified() => local.ip().to_canonical(),
+                Some(local) if bound.ip().is_unspecified() => local.ip(),
                 _ => bound.ip(),
             };
-            if !IpAddr::is_unspecified(&ip)
+            let ip = ip.to_canonical();
+            // Loopback is a place for whoever is on this machine.
+            let is_near = || {
+                session
+                    .remote_addr()
+                    .is_some_and(|at| at.ip().to_canonical().is_loopback())
+            };
+            if !ip.is_unspecified()
+                && (!ip.is_loopback() || is_near())
                 && let Ok(place) = Locator::new(&ip.to_string(), bound.port())
                 && !places.contains(&place)
             {
@@ -241,8 +291,8 @@ impl Inner {
             return;
         }
         self.roster.all().iter().for_each(|session| self.greet(session));
-        for place in self.known.iter().take(KNOWN_MAX).cloned() {
-            let peer = Arc::clone(self);
+        for place in self.known.iter().take(KNOWN_MAX) {
+            let (peer, place) = (Arc::clone(self), place.clone());
             tokio::spawn(async move { peer.greet_at(&place).await });
         }
     }
@@ -333,5 +383,50 @@ fn io_error(error: std::io::Error) -> Error {
     Error::Io {
         what: "the exchange ended early".into(),
         error,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Address;
+
+    fn somebody(number: u8) -> Principal {
+        Principal(Address::new(22, [number; 20]).unwrap())
+    }
+
+    #[test]
+    fn one_principal_has_its_share_of_exchanges() {
+        let (services, start) = (Services::default(), Instant::now());
+        for _ in 0..EXCHANGES_EACH {
+            services.begin(somebody(1), start).unwrap();
+        }
+        assert_eq!(services.begin(somebody(1), start), Err(ErrorCode::RateLimited));
+        services.begin(somebody(2), start).unwrap();
+        services.end(&somebody(1));
+        services.begin(somebody(1), start).unwrap();
+    }
+
+    #[test]
+    fn all_together_have_theirs() {
+        let (services, start) = (Services::default(), Instant::now());
+        for number in 0..EXCHANGES_MAX {
+            services.begin(somebody(u8::try_from(number).unwrap()), start).unwrap();
+        }
+        assert_eq!(services.begin(somebody(200), start), Err(ErrorCode::ResourceExhausted));
+    }
+
+    #[test]
+    fn a_minute_makes_good() {
+        let (services, start) = (Services::default(), Instant::now());
+        for _ in 0..EXCHANGES_PER_MINUTE {
+            services.begin(somebody(1), start).unwrap();
+            services.end(&somebody(1));
+        }
+        assert_eq!(services.begin(somebody(1), start), Err(ErrorCode::RateLimited));
+        services.begin(somebody(1), start + MINUTE).unwrap();
+        services.end(&somebody(1));
+        services.begin(somebody(2), start + 2 * MINUTE).unwrap();
+        assert_eq!(services.lock().len(), 1, "who is gone is forgotten");
     }
 }
