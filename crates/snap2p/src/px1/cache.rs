@@ -122,6 +122,17 @@ impl Cache {
             .collect()
     }
 
+    /// Those of the [`places`](Self::places) that the principal itself named, or was found at: where nobody else could have put
+    /// a trap.
+    #[must_use]
+    pub fn first_hand(&self, principal: &Principal, now: Instant) -> Vec<Locator> {
+        let hints = self.known.get(principal).into_iter().flatten();
+        hints
+            .filter(|hint| hint.until > now && hint.teller().is_none())
+            .map(|hint| hint.locator.clone())
+            .collect()
+    }
+
     /// What others may be told of the places of a principal, the likeliest first: what it says itself, and where it was
     /// found if it shows itself. Hearsay is not passed on, or a place that is gone would be told for ever.
     #[must_use]
