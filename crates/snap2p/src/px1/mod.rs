@@ -11,10 +11,12 @@
 mod cache;
 mod message;
 mod policy;
+mod reach;
 
 pub use cache::{Cache, Source};
 pub use message::{Message, Push, Request, Response};
 pub use policy::Policy;
+pub use reach::may_name;
 
 use std::time::Duration;
 
