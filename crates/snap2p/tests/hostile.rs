@@ -1,5 +1,6 @@
 //! Peers that mean harm, and applications in a hurry.
 #![cfg(feature = "tokio")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 #[path = "support/raw.rs"]
 mod raw;
@@ -350,8 +351,10 @@ async fn a_token_is_shown_nowhere_on_hearsay() {
     soon(heard).await;
     assert_eq!(soon(alice.resolve(&hidden)).await, [there], "the hint itself is kept");
 
-    let mut options = DialOptions::default();
-    options.token = Some(vec![7; 32].into());
+    let options = DialOptions {
+        token: Some(vec![7; 32].into()),
+        ..DialOptions::default()
+    };
     tokio::select! {
         dialled = soon(alice.dial_with(hidden, options)) => {
             let error = dialled.unwrap_err();
