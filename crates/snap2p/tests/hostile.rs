@@ -353,7 +353,7 @@ async fn a_token_is_shown_nowhere_on_hearsay() {
 
     let options = DialOptions {
         token: Some(vec![7; 32].into()),
-        ..DialOptions::default()
+        ..Default::default()
     };
     tokio::select! {
         dialled = soon(alice.dial_with(hidden, options)) => {

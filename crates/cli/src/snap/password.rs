@@ -9,7 +9,10 @@ use crossterm::{
     terminal::{disable_raw_mode, enable_raw_mode},
 };
 use futures_util::StreamExt;
-use std::io::{BufRead, BufReader, IsTerminal, Write, stderr, stdin};
+use std::{
+    io::{BufRead, BufReader, IsTerminal, Write, stderr, stdin},
+    sync::atomic::{AtomicUsize, Ordering},
+};
 use zeroize::Zeroizing;
 
 /// The longest secret that is read from a file descriptor, bytes: more than 24 words, and an end for what never ends.
@@ -28,6 +31,8 @@ pub(super) async fn new(from: &PasswordFrom, min: usize, stop: &mut Stop) -> Res
     if let Some(number) = from.password_fd {
         return read(number, "password");
     }
+    // Whoever types faster than we ask is not shown what is typed.
+    let _quiet = Quiet::begin()?;
     loop {
         let password = ask(
             &format!("New password, at least {min} characters: "),
@@ -37,13 +42,13 @@ pub(super) async fn new(from: &PasswordFrom, min: usize, stop: &mut Stop) -> Res
         .await?;
         let length = password.chars().count();
         if length < min {
-            eprintln!("handfast: that has {length} characters, and at least {min} are wanted; try another one");
+            eprint!("handfast: that has {length} characters, and at least {min} are wanted; try another one\r\n");
             continue;
         }
         if *ask("The same again: ", "--password-fd", stop).await? == *password {
             return Ok(password);
         }
-        eprintln!("handfast: the two differ; try again");
+        eprint!("handfast: the two differ; try again\r\n");
     }
 }
 
@@ -78,7 +83,7 @@ async fn ask(prompt: &str, instead: &str, stop: &mut Stop) -> Result<Zeroizing<S
 /// What is typed in the terminal up to Enter.
 async fn typed(prompt: &str, shown: bool, stop: &mut Stop) -> Result<Zeroizing<String>, Failure> {
     let mut out = stderr();
-    let raw = Raw::new().map_err(Failure::local)?;
+    let _quiet = Quiet::begin()?;
     let _ = write!(out, "{prompt}").and_then(|()| out.flush());
     let mut input = Input::secret();
     let mut events = EventStream::new();
@@ -92,6 +97,8 @@ async fn typed(prompt: &str, shown: bool, stop: &mut Stop) -> Result<Zeroizing<S
                 KeyCode::Char('c' | 'd') if key.modifiers.contains(KeyModifiers::CONTROL) => break Err(interrupted()),
                 KeyCode::Esc => break Err(interrupted()),
                 KeyCode::Enter => break Ok(input.take()),
+                // An Enter that was typed before the terminal was quiet.
+                KeyCode::Char('j') if key.modifiers.contains(KeyModifiers::CONTROL) => break Ok(input.take()),
                 code => {
                     let before = input.len();
                     input.key(&key);
@@ -112,8 +119,7 @@ async fn typed(prompt: &str, shown: bool, stop: &mut Stop) -> Result<Zeroizing<S
             None => break Err(Failure::local(anyhow!("the terminal is gone"))),
         }
     };
-    drop(raw);
-    let _ = writeln!(out);
+    let _ = write!(out, "\r\n");
     end
 }
 
@@ -121,22 +127,33 @@ fn interrupted() -> Failure {
     Failure::local(anyhow!("interrupted; nothing was done"))
 }
 
-/// The terminal gives keys one by one and does not show them, until this is dropped.
-struct Raw;
+/// The terminal gives keys one by one and does not show them, until the last of these is dropped: between two questions, too.
+#[derive(Debug)]
+pub(super) struct Quiet(());
 
-impl Raw {
-    fn new() -> std::io::Result<Self> {
-        enable_raw_mode()?;
-        // A terminal that does not know it pastes as if it were typed.
-        let _ = execute!(stderr(), EnableBracketedPaste);
-        Ok(Self)
+/// How many there are.
+static QUIET: AtomicUsize = AtomicUsize::new(0);
+
+impl Quiet {
+    /// Where nobody is there nothing happens.
+    pub(super) fn begin() -> Result<Self, Failure> {
+        if QUIET.fetch_add(1, Ordering::SeqCst) == 0 && somebody_is_there() {
+            let quiet = Self(());
+            enable_raw_mode().map_err(Failure::local)?;
+            // A terminal that does not know it pastes as if it were typed.
+            let _ = execute!(stderr(), EnableBracketedPaste);
+            return Ok(quiet);
+        }
+        Ok(Self(()))
     }
 }
 
-impl Drop for Raw {
+impl Drop for Quiet {
     fn drop(&mut self) {
-        let _ = execute!(stderr(), DisableBracketedPaste);
-        let _ = disable_raw_mode();
+        if QUIET.fetch_sub(1, Ordering::SeqCst) == 1 && somebody_is_there() {
+            let _ = execute!(stderr(), DisableBracketedPaste);
+            let _ = disable_raw_mode();
+        }
     }
 }
 

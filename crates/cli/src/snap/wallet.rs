@@ -92,7 +92,8 @@ async fn create(options: WalletCreate) -> Result<(), Failure> {
     let mnemonic = Mnemonic::create().map_err(trouble)?;
     let words = mnemonic.phrase();
     let wallet = Wallet::new(mnemonic, network(options.testnet));
-    save(store, &options.name, wallet, &options.password, &mut stop).await?;
+    let password = password::new(&options.password, PASSWORD_MIN, &mut stop).await?;
+    save(store, &options.name, wallet, password, &mut stop).await?;
     if options.seed {
         return out::line(format_args!("{}", *words)).map_err(Failure::local);
     }
@@ -112,16 +113,24 @@ async fn create(options: WalletCreate) -> Result<(), Failure> {
 async fn restore(options: WalletRestore) -> Result<(), Failure> {
     let mut stop = Stop::new()?;
     let store = store(&options.wallets)?;
+    let quiet = password::Quiet::begin()?;
     let words = password::words(options.seed_fd, &mut stop).await?;
     let mnemonic = Mnemonic::parse(&words).map_err(trouble)?;
     let wallet = Wallet::new(mnemonic, network(options.testnet));
-    save(store, &options.name, wallet, &options.password, &mut stop).await
+    let password = password::new(&options.password, PASSWORD_MIN, &mut stop).await?;
+    drop(quiet);
+    save(store, &options.name, wallet, password, &mut stop).await
 }
 
 /// Saves a wallet that is new here, and prints who it is.
-async fn save(store: Store, name: &str, wallet: Wallet, from: &PasswordFrom, stop: &mut Stop) -> Result<(), Failure> {
+async fn save(
+    store: Store,
+    name: &str,
+    wallet: Wallet,
+    password: Zeroizing<String>,
+    stop: &mut Stop,
+) -> Result<(), Failure> {
     let principal = wallet.account(0).map_err(trouble)?.principal();
-    let password = password::new(from, PASSWORD_MIN, stop).await?;
     let called = name.to_owned();
     slowly(stop, move || store.create(&called, &wallet, &password).map_err(trouble)).await?;
     out::line(format_args!("{principal} {}", Clean(name))).map_err(Failure::local)?;
