@@ -1,5 +1,4 @@
 //! What must hold of a session at any time, for the laws in `check`.
-#![allow(clippy::panic)]
 
 use super::{Config, EVENTS_MAX, Now, PeerInfo, Session};
 use crate::{frame::Decoder, limits::HANDSHAKE_FRAME_MAX, noise::Established};
