@@ -212,10 +212,11 @@ fn two_people_chat_until_one_leaves() {
     );
     // The end of stdin ends one half only.
     drop(at_anna.stdin.take());
+    assert_eq!(at_ben.line(), format!("* {who} says nothing more"));
     at_ben.say("still there?");
     assert!(at_anna.line().ends_with(": still there?"));
     at_ben.say("quit");
-    assert_eq!(at_anna.line(), format!("* {bens} leaves"));
+    assert_eq!(at_anna.line(), format!("* {bens} says nothing more"));
     assert_eq!(at_anna.ended().0, Some(0));
     let (code, _, said) = at_ben.ended();
     assert_eq!(code, Some(0), "{said}");

@@ -30,7 +30,9 @@ const SAID: usize = 16;
 enum Happening {
     /// The other side says something.
     Said(String),
-    /// The other side says nothing more.
+    /// The other side says nothing more, and may still listen.
+    Silent,
+    /// The other side has hung up.
     Left,
     /// The connection broke.
     Broke(String),
@@ -87,7 +89,7 @@ pub(super) async fn run(options: SnapChat) -> Result<(), Failure> {
                     me: *node.peer.principal(),
                     other: *session.principal(),
                 };
-                talk(two, stream, &mut stop).await
+                talk(two, session, stream, &mut stop).await
             }
             None => Ok(()),
         }
@@ -115,11 +117,11 @@ async fn look_for_chat(session: Session, mut incoming: Incoming, found: Sender<(
     }
 }
 
-async fn talk(two: Two, stream: Stream, stop: &mut Stop) -> Result<(), Failure> {
+async fn talk(two: Two, session: Session, stream: Stream, stop: &mut Stop) -> Result<(), Failure> {
     let (reader, writer) = stream.into_split();
     let (tell, happenings) = mpsc::channel(HAPPENINGS);
     let (say, said) = mpsc::channel(SAID);
-    let hearing = tokio::spawn(hear(reader, tell.clone()));
+    let hearing = tokio::spawn(hear(session, reader, tell.clone()));
     let speaking = tokio::spawn(speak(writer, said, tell));
     let ended = match stdin().is_terminal() && stdout().is_terminal() {
         true => screen::run(two, happenings, say, stop).await,
@@ -137,17 +139,22 @@ async fn talk(two: Two, stream: Stream, stop: &mut Stop) -> Result<(), Failure> 
     }
 }
 
-async fn hear(reader: StreamReader, tell: Sender<Happening>) {
+async fn hear(session: Session, reader: StreamReader, tell: Sender<Happening>) {
     let mut lines = Lines::new(reader, None);
     loop {
         let happening = match lines.next().await {
             Ok(Some(line)) if line.trim().is_empty() => continue,
             Ok(Some(line)) => Happening::Said(line),
-            Ok(None) => Happening::Left,
+            Ok(None) => Happening::Silent,
             Err(error) => Happening::Broke(error.to_string()),
         };
-        let last = !matches!(happening, Happening::Said(_));
-        if tell.send(happening).await.is_err() || last {
+        let (silent, last) = (happening == Happening::Silent, !matches!(happening, Happening::Said(_)));
+        let told = tell.send(happening).await;
+        if silent {
+            session.closed().await;
+            let _ = tell.send(Happening::Left).await;
+        }
+        if told.is_err() || last {
             return;
         }
     }

@@ -21,16 +21,24 @@ pub(super) async fn run(
     // Dropped, it tells the sender that our half ends.
     let mut say = Some(say);
     let mut ends = false;
+    let mut silent = false;
     // A line that waits until those before it are sent. Meanwhile what comes is printed.
     let mut waiting: Option<String> = None;
     loop {
         if ends && waiting.is_none() {
             say = None;
+            if silent {
+                return Ok(Ended::Well);
+            }
         }
         tokio::select! {
             happening = happenings.recv() => match happening {
                 Some(Happening::Said(text)) => {
                     out::line(format_args!("{who}: {}", Clean(text))).map_err(Failure::local)?;
+                }
+                Some(Happening::Silent) => {
+                    out::line(format_args!("* {} says nothing more", two.other)).map_err(Failure::local)?;
+                    silent = true;
                 }
                 Some(Happening::Left) | None => {
                     out::line(format_args!("* {} leaves", two.other)).map_err(Failure::local)?;

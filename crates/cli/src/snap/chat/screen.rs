@@ -113,6 +113,7 @@ impl Picture {
     fn take(&mut self, happening: Happening) {
         match happening {
             Happening::Said(text) => self.keep(Some(short(&self.two.other)), false, &text),
+            Happening::Silent => self.tell(format!("{} says nothing more", short(&self.two.other))),
             Happening::Left => {
                 self.tell(format!("{} has left; enter leaves too", short(&self.two.other)));
                 self.ended = Some(Ended::Well);

@@ -123,7 +123,7 @@ impl Desk {
             .await
             .map_err(|_| Failure::connection(anyhow!("no offer has come")))??;
         let Ok(_place) = self.places.try_acquire() else {
-            offered.refuse("too many files come at once; try again later").await?;
+            offered.refuse("too many files come at once; try again later").await;
             return Err(Failure::local(anyhow!(
                 "{AT_ONCE} files come already, and no more are taken at once"
             )));
@@ -134,7 +134,7 @@ impl Desk {
                 "handfast: {} from {who} is refused: {why}",
                 Clean(harmless(&offer.name))
             );
-            offered.refuse(&why).await?;
+            offered.refuse(&why).await;
             return Ok(false);
         }
         let path = self.take(offered, who).await?;
@@ -196,20 +196,23 @@ impl Desk {
                 bar.finish_and_clear();
                 result.map(Some)
             }
-            Ok(Place::Whole(path)) => offered.have().await.map(|()| Some(path)),
+            Ok(Place::Whole(path)) => {
+                offered.have().await;
+                Ok(Some(path))
+            }
             Ok(Place::Taken(path)) => {
-                offered.refuse("there is another file of this name").await?;
+                offered.refuse("there is another file of this name").await;
                 Err(Failure::local(anyhow!(
                     "{} is there already, and was not overwritten; move it away, or say --force",
                     path.display()
                 )))
             }
             Ok(Place::Busy) => {
-                offered.refuse("it is being received right now").await?;
+                offered.refuse("it is being received right now").await;
                 Err(Failure::local(anyhow!("the same file is being received right now")))
             }
             Err(error) => {
-                offered.refuse("it cannot be written there").await?;
+                offered.refuse("it cannot be written there").await;
                 let what = format!("cannot write to {}", dir.display());
                 Err(error).context(what).map_err(Failure::local)
             }

@@ -152,19 +152,28 @@ pub(super) async fn offered<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S) ->
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Offered<S> {
-    /// Says no, and why.
-    pub(super) async fn refuse(mut self, why: &str) -> Result<(), Failure> {
+    /// Says no, and why. A sender that does not stay to hear it misses nothing else.
+    pub(super) async fn refuse(mut self, why: &str) {
         let no = self.receiver.refuse(why);
-        self.stream.write_all(&no).await.map_err(broken)?;
-        self.stream.shutdown().await.map_err(broken)
+        self.last(&no).await;
     }
 
     /// Says that all of it is here already.
-    pub(super) async fn have(mut self) -> Result<(), Failure> {
+    pub(super) async fn have(mut self) {
         let mut yes = self.receiver.take(self.offer.size, super::machine::fresh_hash());
         yes.extend(farewell(Ok(())));
-        self.stream.write_all(&yes).await.map_err(broken)?;
-        self.stream.shutdown().await.map_err(broken)
+        self.last(&yes).await;
+    }
+
+    /// Says this, and nothing more.
+    async fn last(&mut self, line: &[u8]) {
+        let said = async {
+            self.stream.write_all(line).await?;
+            self.stream.shutdown().await
+        };
+        if let Err(error) = said.await {
+            tracing::info!(%error, "the sender did not stay to hear the answer");
+        }
     }
 
     /// Takes it. Where it is in the end.
@@ -204,18 +213,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Offered<S> {
                 )
             }
         };
-        let told = async {
-            self.stream.write_all(&farewell(said)).await?;
-            self.stream.shutdown().await
-        };
-        match (result, told.await) {
-            // The file is here all the same.
-            (Ok(path), Err(error)) => {
-                tracing::info!(%error, "the sender could not be told that the file has arrived");
-                Ok(path)
-            }
-            (result, _) => result,
-        }
+        // Whether the sender hears it or not, the file is here, or not.
+        self.last(&farewell(said)).await;
+        result
     }
 
     /// Writes what comes, up to the end. Whether it is what was offered.
@@ -329,10 +329,13 @@ mod tests {
             let offered = offered(stream).await?;
             match disk::prepare(self.to.path(), &offered.offer, false).unwrap() {
                 disk::Place::Partial(partial) => offered.take(partial, &ProgressBar::hidden()).await,
-                disk::Place::Whole(path) => offered.have().await.map(|()| path),
+                disk::Place::Whole(path) => {
+                    offered.have().await;
+                    Ok(path)
+                }
                 other => {
                     let why = format!("{other:?}");
-                    offered.refuse("taken").await?;
+                    offered.refuse("taken").await;
                     Err(Failure::local(anyhow!(why)))
                 }
             }
