@@ -415,7 +415,7 @@ impl<P: PeerId, R: Rules<P>> Overlay<P, R> {
     /// Tells whoever believes this node to be in a topic that it is not; other frames are not answered.
     fn not_here(&mut self, from: P, frame: Frame<P>) {
         use membership::Frame::{Disconnect, Join, Neighbour, Ping};
-        if matches!(frame.body, Body::Member(Join { .. } | Neighbour { .. } | Ping)) {
+        if matches!(frame.body, Body::Member(Join { .. } | Neighbour { .. } | Ping { .. })) {
             let body = Body::Member(Disconnect {
                 alive: false,
                 instead: None,
@@ -490,6 +490,10 @@ impl<P: PeerId, R: Rules<P>> Topic<P, R> {
         while let Some(event) = self.swarm.poll(&mut self.rules, now) {
             match event {
                 swarm::Output::Send { to, frame } => {
+                    if matches!(&frame, swarm::Frame::Graft(names) if !names.is_empty()) {
+                        // What was announced did not come down the tree: whoever should have pushed it may be gone.
+                        self.membership.doubt(now);
+                    }
                     let body = Body::Swarm(frame);
                     output.push_back(OutEvent::Send {
                         to,

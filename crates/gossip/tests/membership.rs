@@ -318,28 +318,49 @@ fn whoever_is_not_admitted_is_no_neighbour_and_whoever_is_no_longer_admitted_was
     assert_eq!(node.active(), [1, 2, 4, 5]);
 }
 
-#[test]
-fn a_silent_neighbour_is_asked_then_replaced_then_given_up() {
+/// What is asked of neighbour 1, which answers `answers` questions after `round_trip` and then no more: how many questions that
+/// are, and how long after its last answer somebody else is asked for a link and 1 is given up.
+fn silence(answers: usize, round_trip: Duration) -> (u32, Duration, Duration) {
     let mut node = Node::new();
     for peer in 1..=5 {
         node.hear(peer, ask(Want::Low));
     }
     node.machine.discovered(contacts([6]), node.now);
     node.drain();
-    let end = node.now + Duration::from_secs(5);
+    let end = node.now + Duration::from_secs(300);
+    let mut answer: Option<(Time, u32)> = None;
+    let (mut answered, mut since) = (0, node.now);
     let (mut pings, mut asked, mut down) = (0, None, None);
-    while let Some(due) = node.machine.poll_timeout().filter(|due| *due <= end) {
+    loop {
+        let answer_due = answer.map(|(at, _)| at);
+        let Some(due) = node.machine.poll_timeout().into_iter().chain(answer_due).min() else {
+            break;
+        };
+        if due > end || down.is_some() {
+            break;
+        }
         node.now = node.now.max(due);
         for peer in [2, 3, 4, 5] {
             node.machine.heard(&peer, node.now);
         }
+        let mut outputs = Vec::new();
+        if let Some((_, stamp)) = answer.take_if(|(at, _)| *at <= node.now) {
+            outputs = node.hear(1, Frame::Pong { stamp });
+            (answered, since, pings) = (answered + 1, node.now, 0);
+        }
         node.machine.handle_timeout(node.now);
-        for output in node.drain() {
+        outputs.extend(node.drain());
+        for output in outputs {
             match output {
                 Output::Send {
                     to: 1,
-                    frame: Frame::Ping,
-                } => pings += 1,
+                    frame: Frame::Ping { stamp },
+                } => {
+                    pings += 1;
+                    if answered < answers && answer.is_none() {
+                        answer = Some((node.now + round_trip, stamp));
+                    }
+                }
                 Output::Send {
                     to: 6,
                     frame: Frame::Neighbour { want: Want::Low, .. },
@@ -352,10 +373,44 @@ fn a_silent_neighbour_is_asked_then_replaced_then_given_up() {
             }
         }
     }
-    let after = |time: Option<Time>| time.unwrap().since(START);
-    assert_eq!(pings, 8);
-    assert!(after(asked) >= Duration::from_secs(2) && after(asked) < after(down));
-    assert!(after(down) >= Duration::from_secs(3));
+    let after = |time: Option<Time>| time.unwrap().since(since);
+    (pings, after(asked), after(down))
+}
+
+#[test]
+fn a_silent_neighbour_is_asked_then_replaced_then_given_up() {
+    for (answers, round_trip_ms) in [(0, 0), (1, 50), (20, 50), (1, 2_500), (20, 2_500)] {
+        let (pings, asked, down) = silence(answers, Duration::from_millis(round_trip_ms));
+        assert!(
+            pings >= 8 && asked < down,
+            "{answers} {round_trip_ms}: {pings} {asked:?} {down:?}"
+        );
+    }
+}
+
+#[test]
+fn how_long_silence_is_borne_follows_from_how_long_answers_took() {
+    let borne = |answers, millis| {
+        let (_, asked, down) = silence(answers, Duration::from_millis(millis));
+        (asked.as_millis(), down.as_millis())
+    };
+    // Idle for a second, then silent for three, and for as long again: nothing is known of the round trip.
+    let (asked, down) = borne(0, 0);
+    assert!(
+        (2_000..=4_200).contains(&asked) && (3_000..=7_200).contains(&down),
+        "{asked} {down}"
+    );
+    let (asked, down) = borne(20, 50);
+    assert!(
+        (1_200..=1_500).contains(&asked) && (1_500..=2_000).contains(&down),
+        "{asked} {down}"
+    );
+    // Twice the round trip and more.
+    let (asked, down) = borne(20, 2_500);
+    assert!(
+        (5_000..=15_000).contains(&asked) && (8_000..=26_000).contains(&down),
+        "{asked} {down}"
+    );
 }
 
 #[test]

@@ -26,9 +26,15 @@ pub struct Document<'t> {
     tape: &'t Tape,
     text: &'t str,
     node: u32,
-    /// The node of the name of the member that is left out; 0, which is never a name, if none is.
-    without: u32,
+    without: Without,
 }
+
+/// The nodes of the names of the members that are left out, the first ones first; 0, which is never a name, where none is.
+type Without = [u32; WITHOUT_MAX];
+
+/// How many members may be left out. They have their place in the document itself, which is small and copied freely; protocols
+/// leave out one, or two.
+const WITHOUT_MAX: usize = 4;
 
 impl<'t> Document<'t> {
     pub(crate) fn new(tape: &'t Tape, text: &'t str) -> Self {
@@ -36,17 +42,21 @@ impl<'t> Document<'t> {
             tape,
             text,
             node: 0,
-            without: 0,
+            without: [0; WITHOUT_MAX],
         }
     }
 
-    /// The same object without the member of this name; if there is none, the same value.
+    /// The same object without the member of this name; if there is none, the same value. What was left out before stays out.
+    ///
+    /// Four members can be left out; a fifth stays in.
     #[must_use]
-    pub fn without(self, name: &str) -> Self {
-        match self.find(name) {
-            Some(without) => Self { without, ..self },
-            None => self,
+    pub fn without(mut self, name: &str) -> Self {
+        if let Some(node) = self.find(name)
+            && let Some(place) = self.without.iter_mut().find(|place| **place == 0)
+        {
+            *place = node;
         }
+        self
     }
 
     /// The member of this name, if this is an object that has it.
@@ -61,7 +71,7 @@ impl<'t> Document<'t> {
 
     /// The values in a row; none if this is no array.
     pub fn items(self) -> impl Iterator<Item = Self> + use<'t> {
-        let level = (self.kind() == Kind::Array).then(|| Level::of(self.tape, self.node, 0));
+        let level = (self.kind() == Kind::Array).then(|| Level::of(self.tape, self.node, [0; WITHOUT_MAX]));
         level
             .into_iter()
             .flat_map(move |mut level| std::iter::from_fn(move || level.next(self.tape)))
@@ -262,7 +272,7 @@ impl<'t> Document<'t> {
     fn at(self, node: u32) -> Self {
         Self {
             node,
-            without: 0,
+            without: [0; WITHOUT_MAX],
             ..self
         }
     }
@@ -326,11 +336,11 @@ struct Level {
     is_reordered: bool,
     /// Whether nothing has been taken yet.
     first: bool,
-    without: u32,
+    without: Without,
 }
 
 impl Level {
-    fn of(tape: &Tape, node: u32, without: u32) -> Self {
+    fn of(tape: &Tape, node: u32, without: Without) -> Self {
         let Some(Node { start, end, kind, .. }) = tape.nodes.get(node as usize).copied() else {
             return Self {
                 next: 0,
@@ -374,7 +384,7 @@ impl Level {
                 self.next = behind(tape, node + u32::from(self.is_object));
                 node
             };
-            if node != self.without || node == 0 {
+            if !self.without.contains(&node) {
                 self.first = false;
                 return Some(node);
             }
@@ -395,7 +405,7 @@ fn behind(tape: &Tape, node: u32) -> u32 {
     }
 }
 
-fn count(tape: &Tape, node: u32, without: u32) -> usize {
+fn count(tape: &Tape, node: u32, without: Without) -> usize {
     let count = match tape.nodes.get(node as usize) {
         Some(Node {
             kind: Kind::Array | Kind::Object,
@@ -409,7 +419,7 @@ fn count(tape: &Tape, node: u32, without: u32) -> usize {
         }) => tape.orders.get(*start as usize).copied().unwrap_or_default(),
         _ => return 0,
     };
-    (count as usize).saturating_sub(usize::from(without != 0))
+    (count as usize).saturating_sub(without.iter().filter(|node| **node != 0).count())
 }
 
 /// The canonical text of a name or of a value that is neither array nor object.

@@ -288,3 +288,22 @@ fn texts_keep_what_is_no_unicode() {
     assert_eq!(Text::from("A"), "A");
     assert!(text.into_string().is_err());
 }
+
+#[test]
+fn what_is_left_out_of_an_object_stays_out_when_more_is() {
+    let mut tape = handfast_json::Tape::new();
+    let document = tape.read(r#"{"b":1,"a":2,"10":[3],"c":{"a":4}}"#).unwrap();
+    let less = document.without("a").without("b");
+    assert_eq!(less.to_compact(), r#"{"10":[3],"c":{"a":4}}"#);
+    assert_eq!((less.len(), less.get("a").is_none()), (2, true));
+    assert_eq!(less.to_value().to_compact(), less.to_compact());
+    // To leave out what is out, or what never was there, changes nothing.
+    assert_eq!(less.without("a").without("z").to_compact(), less.to_compact());
+    let none = less.without("10").without("c");
+    assert_eq!((none.to_compact().as_str(), none.is_empty()), ("{}", true));
+    let five = tape.read(r#"{"a":1,"b":2,"c":3,"d":4,"e":5}"#).unwrap();
+    let one = ["a", "b", "c", "d", "e"]
+        .into_iter()
+        .fold(five, |all, name| all.without(name));
+    assert_eq!(one.to_compact(), r#"{"e":5}"#);
+}

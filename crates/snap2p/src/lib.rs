@@ -19,6 +19,7 @@ pub mod message;
 pub mod noise;
 pub mod px1;
 pub mod session;
+mod shown;
 mod time;
 #[cfg(feature = "tokio")]
 pub mod tokio;

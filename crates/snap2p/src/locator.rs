@@ -1,6 +1,6 @@
 //! Places to dial.
 
-use crate::Error;
+use crate::{Error, shown::steers_a_terminal};
 use std::{
     fmt,
     net::{IpAddr, Ipv6Addr, SocketAddr},
@@ -68,7 +68,11 @@ impl Locator {
 
 fn wrong(text: &str, why: &'static str) -> Error {
     Error::Locator {
-        text: text.chars().take(64).collect(),
+        text: text
+            .chars()
+            .take(64)
+            .map(|c| if steers_a_terminal(c) { '\u{fffd}' } else { c })
+            .collect(),
         why,
     }
 }
@@ -198,6 +202,10 @@ mod tests {
         ] {
             assert!(why(text).contains(expected), "{text}: {}", why(text));
         }
+        assert!(
+            !why("\u{1b}[2J\u{202e}:1").contains(['\u{1b}', '\u{202e}']),
+            "errors steer no terminal"
+        );
         assert!(why(&format!("{}:1", "a".repeat(254))).contains("too long"));
         assert!(why(&"a".repeat(1000)).contains("too long"));
     }

@@ -96,6 +96,12 @@ fn names_that_are_none_are_refused() {
         ("b\nob", "Bob"),
         ("bob", "\u{1b}[2J"),
         ("bob", "\u{202e}boB"),
+        ("bob", "Bob\u{200f}"),
+        ("bob", "Bob\u{61c}"),
+        ("bob", "\u{200b}"),
+        ("b\u{200b}ob", "Bob"),
+        ("bob\u{feff}", "Bob"),
+        ("b\u{ad}ob", "Bob"),
     ] {
         assert!(
             matches!(issue(alias, name, VALIDITY), Err(Error::Alias(_))),

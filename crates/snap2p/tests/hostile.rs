@@ -1,17 +1,20 @@
 //! Peers that mean harm, and applications in a hurry.
 #![cfg(feature = "tokio")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 #[path = "support/raw.rs"]
 mod raw;
 mod support;
 
+use bytes::BytesMut;
 use handfast_snap2p::{
-    Error, ErrorCode, Message, StreamId,
+    Error, ErrorCode, Locator, Message, StreamId, frame, px1,
     session::{self, Answer, Dial},
-    tokio::{Config, Incoming, Session, answer, dial},
+    tokio::{Config, DialOptions, Incoming, Session, answer, dial},
 };
 use raw::{Raw, close, data, local, open, ping};
 use std::{
+    collections::VecDeque,
     future::{Future, ready},
     io,
     pin::{Pin, pin},
@@ -22,8 +25,11 @@ use std::{
     task::{Context, Poll, Wake, Waker},
     time::Duration,
 };
-use support::soon;
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf, duplex};
+use support::{builder, listening, soon};
+use tokio::{
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf, duplex},
+    net::{TcpListener, TcpStream},
+};
 
 /// More than any test here writes at once.
 const PIPE: usize = 1 << 20;
@@ -263,5 +269,97 @@ fn tokens_are_not_shown_by_debug() {
     .unwrap();
     for shown in [format!("{dial:?}"), format!("{question:?}"), format!("{handshake:?}")] {
         assert!(!shown.contains("0123"), "{shown}");
+    }
+}
+
+#[tokio::test]
+async fn a_dropped_peer_no_longer_listens_whoever_is_in_a_handshake() {
+    // As many as the doorstep has room for.
+    const HELD: usize = 64;
+    let (peer, at) = listening(builder()).await;
+    // Once it is answered its handshake is under way.
+    let mut first = TcpStream::connect(&at).await.unwrap();
+    first.write_all(&[&[32][..], &[9; 32]].concat()).await.unwrap();
+    soon(first.read_u8()).await.unwrap();
+    let mut strangers = VecDeque::from([first]);
+    drop(peer);
+    let refused = async {
+        while let Ok(stranger) = TcpStream::connect(&at).await {
+            strangers.push_back(stranger);
+            if strangers.len() > HELD {
+                strangers.pop_front();
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    soon(refused).await;
+}
+
+#[tokio::test]
+async fn requests_of_the_peer_do_not_keep_a_session_that_the_application_has_dropped() {
+    let (bob, at) = listening(builder()).await;
+    let mut raw = Raw::dial(TcpStream::connect(&at).await.unwrap()).await;
+    drop(soon(bob.accept()).await);
+    // There is always a request that has not ended.
+    let ended = async {
+        for id in (0..).step_by(2) {
+            let next = raw.seal(&[open(id, px1::LABEL), ping(id)]);
+            if raw.io.write_all(&next).await.is_err() {
+                return;
+            }
+            loop {
+                match raw.hear().await {
+                    Some(Message::Pong(pong)) if pong.seq == id => break,
+                    Some(_) => {}
+                    None => return,
+                }
+            }
+            let last = id.checked_sub(2).map(|last| close(last, None));
+            let last = raw.seal(last.as_slice());
+            if raw.io.write_all(&last).await.is_err() {
+                return;
+            }
+        }
+    };
+    soon(ended).await;
+}
+
+#[tokio::test]
+async fn a_token_is_shown_nowhere_on_hearsay() {
+    let (alice, at) = listening(builder()).await;
+    let trap = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let there: Locator = trap.local_addr().unwrap().try_into().unwrap();
+    let hidden = local().principal;
+    let push = px1::Message::Push(px1::Push {
+        principal: hidden,
+        locators: vec![there.clone()],
+        ttl: px1::TTL,
+    })
+    .encode();
+    let mut framed = BytesMut::new();
+    frame::put_len(push.len(), &mut framed);
+    framed.extend_from_slice(&push);
+
+    let mut mallory = Raw::dial(TcpStream::connect(&at).await.unwrap()).await;
+    let said = Message::StreamData {
+        id: StreamId(0),
+        data: framed.freeze(),
+        fin: true,
+    };
+    mallory.say(&[open(0, px1::LABEL), said]).await;
+    let heard = async { while !matches!(mallory.hear().await, Some(Message::CloseStream { .. })) {} };
+    soon(heard).await;
+    assert_eq!(soon(alice.resolve(&hidden)).await, [there], "the hint itself is kept");
+
+    let options = DialOptions {
+        token: Some(vec![7; 32].into()),
+        ..Default::default()
+    };
+    tokio::select! {
+        dialled = soon(alice.dial_with(hidden, options)) => {
+            let error = dialled.unwrap_err();
+            assert!(matches!(error, Error::NotFound(_)), "{error}");
+        }
+        _ = trap.accept() => panic!("somebody got the token for saying where the node is"),
     }
 }

@@ -8,6 +8,7 @@ use handfast_snap2p::{
     limits::{FRAME_MAX, TAG_LEN},
     noise::{AwaitMessage2, AwaitMessage3, Established, Initiator, Responder, Suite},
 };
+use testkit::unhex;
 
 fn keys(number: u8) -> KeyPair {
     KeyPair::from_seed(&[number; 32]).unwrap()
@@ -55,13 +56,6 @@ const LOW_ORDER: [&str; 7] = [
     "edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
     "eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
 ];
-
-fn unhex(text: &str) -> Vec<u8> {
-    (0..text.len())
-        .step_by(2)
-        .map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap())
-        .collect()
-}
 
 #[test]
 fn messages_of_another_length_are_refused() {

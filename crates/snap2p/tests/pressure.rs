@@ -252,6 +252,22 @@ async fn a_dropped_stream_is_broken_off() {
     assert!(theirs.write_all(b"x").await.is_err());
 }
 
+#[tokio::test(start_paused = true)]
+async fn whoever_has_heard_all_may_shut_down_though_the_peer_has_let_go() {
+    let ((alice, _), (_bob, mut at_bob)) = pair(&Config::default()).await;
+    let (mut ours, mut theirs) = stream(&alice, &mut at_bob).await;
+    theirs.write_all(b"Hello!").await.unwrap();
+    theirs.shutdown().await.unwrap();
+    drop(theirs);
+    let mut heard = String::new();
+    ours.read_to_string(&mut heard).await.unwrap();
+    assert_eq!(heard, "Hello!");
+    // What bob said last of the stream has come, too.
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    ours.shutdown().await.unwrap();
+    assert!(!alice.is_closed());
+}
+
 #[tokio::test]
 async fn a_reset_tells_its_code() {
     let (bob, _) = listening(builder()).await;

@@ -23,11 +23,7 @@ fn list<'a>(vectors: &'a Value, section: &str) -> &'a [Value] {
 }
 
 fn hex(value: &Value) -> Vec<u8> {
-    let text = value.as_str().expect("hex").as_bytes();
-    let digit = |byte: u8| u8::try_from(char::from(byte).to_digit(16).unwrap()).unwrap();
-    text.chunks(2)
-        .map(|pair| digit(pair[0]) << 4 | digit(pair[1]))
-        .collect()
+    testkit::unhex(value.as_str().expect("hex"))
 }
 
 fn hex32(value: &Value) -> [u8; 32] {

@@ -229,3 +229,18 @@ fn what_is_no_wallet_file_is_refused_with_a_reason() {
         .replace("Vector wallet", "\\u001b[2Jboo");
     assert_eq!(Sealed::parse(&text).unwrap().name(), "\u{fffd}[2Jboo");
 }
+
+/// The reference's programs say 8 characters where its library wants 12, and on Node 20 it can neither make nor open a wallet.
+/// That its `dial` always fails is for the program's own tests.
+#[test]
+fn weakness_20_a_password_has_one_minimum_and_what_was_sealed_opens() {
+    assert_eq!(PASSWORD_MIN, 12);
+    let wallet = Wallet::ephemeral(Network::Mainnet).unwrap();
+    let password = "x".repeat(PASSWORD_MIN);
+    let sealed = Sealed::seal(&wallet, &password, "mine").unwrap();
+    let opened = sealed.open(&password).unwrap();
+    assert_eq!(
+        opened.account(0).unwrap().principal(),
+        wallet.account(0).unwrap().principal()
+    );
+}

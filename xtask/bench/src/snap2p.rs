@@ -168,7 +168,7 @@ fn raw_boxes() {
     let mut text = vec![5; PIECE];
     let (start, mut bytes) = (Instant::now(), 0);
     while start.elapsed() < PERIOD {
-        black_box(seal_raw(&key, black_box(&mut text)));
+        let _ = black_box(seal_raw(&key, black_box(&mut text)));
         bytes += PIECE;
     }
     print(

@@ -277,8 +277,8 @@ Bytes are those of all frames, keepalives and comparisons of histories included.
 ## When many vanish at once
 ![Time to all survivors around a failure; deliveries and repair by the share that vanishes](images/gossip/failure.svg)
 
-The nodes that vanish do so without a word: no connection closes, so the others have to notice the silence, which takes two
-to three seconds. Above: how long each message took that was published before, while, and after half of the nodes vanished.
+The nodes that vanish do so without a word: no connection closes, so the others have to notice the silence, which takes one
+to two seconds. Above: how long each message took that was published before, while, and after half of the nodes vanished.
 Below it: which share of the survivors has the messages of the first second after a failure, by the share that vanishes,
 after half a second, after three, and in the end; and when the tree is repaired. What the broken tree does not bring
 comes by announcements, and else by comparing histories. `handfast gossip simulate half-vanish`

@@ -277,8 +277,12 @@ fn frame<T: From<u8>>(input: &mut Unstructured<'_>) -> Result<Frame<T>> {
             nonce: input.arbitrary()?,
             peers: contacts(input)?,
         },
-        9 => Frame::Ping,
-        10 => Frame::Pong,
+        9 => Frame::Ping {
+            stamp: input.arbitrary()?,
+        },
+        10 => Frame::Pong {
+            stamp: input.arbitrary()?,
+        },
         _ => Frame::Unknown(input.int_in_range(12..=255)?),
     })
 }

@@ -40,7 +40,9 @@ pub struct Config {
     /// How long a link may be silent before it is tried.
     #[serde(with = "humantime_serde")]
     pub idle: Duration,
-    /// How long after that a replacement is sought. The link itself is given up after as long again.
+    /// How long after that a replacement is sought, as long as nothing is known of the round trip to the neighbour: enough for
+    /// slow links, such as through onion services. The link itself is given up after as long again. Once round trips have
+    /// been measured, twice the wait for an answer takes the place of this.
     #[serde(with = "humantime_serde")]
     pub suspect: Duration,
     /// After how long without an answer a further peer is asked to be a neighbour.
@@ -77,7 +79,7 @@ impl Default for Config {
             welcome_hold: Duration::from_millis(25),
             welcome_peers: 8,
             idle: Duration::from_secs(1),
-            suspect: Duration::from_secs(1),
+            suspect: Duration::from_secs(3),
             request_timeout: Duration::from_millis(250),
             request_lifetime: Duration::from_secs(5),
             join_retry: Duration::from_millis(500),

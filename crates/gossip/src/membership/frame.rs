@@ -83,9 +83,15 @@ pub enum Frame<P> {
         peers: Vec<Contact<P>>,
     },
     /// Are we neighbours?
-    Ping,
+    Ping {
+        /// What the answer brings back, so that the asking side learns how long it took.
+        stamp: u32,
+    },
     /// We are.
-    Pong,
+    Pong {
+        /// The question's.
+        stamp: u32,
+    },
     /// A kind of a later version; it is not answered.
     Unknown(u8),
 }
@@ -131,8 +137,8 @@ impl<P> Frame<P> {
             Self::Disconnect { .. } => 6,
             Self::Shuffle { .. } => 7,
             Self::ShuffleReply { .. } => 8,
-            Self::Ping => 9,
-            Self::Pong => 10,
+            Self::Ping { .. } => 9,
+            Self::Pong { .. } => 10,
             Self::Unknown(_) => 11,
         }
     }
@@ -165,7 +171,8 @@ impl<P> Frame<P> {
                 Self::Disconnect { instead, .. } => 1 + option(instead),
                 Self::Shuffle { origin, peers, .. } => contact(origin) + 6 + contacts(peers),
                 Self::ShuffleReply { peers, .. } => 5 + contacts(peers),
-                Self::Ping | Self::Pong | Self::Unknown(_) => 0,
+                Self::Ping { .. } | Self::Pong { .. } => 5,
+                Self::Unknown(_) => 0,
             }
     }
 }
@@ -201,8 +208,8 @@ impl<P: Serialize> Serialize for Frame<P> {
                 peers,
             } => array!(5; &7_u8, origin, nonce, ttl, peers),
             Self::ShuffleReply { nonce, peers } => array!(3; &8_u8, nonce, peers),
-            Self::Ping => array!(1; &9_u8),
-            Self::Pong => array!(1; &10_u8),
+            Self::Ping { stamp } => array!(2; &9_u8, stamp),
+            Self::Pong { stamp } => array!(2; &10_u8, stamp),
             Self::Unknown(kind) => array!(1; kind),
         }
     }
@@ -268,8 +275,12 @@ impl<'de, P: Deserialize<'de>> Visitor<'de> for FrameVisitor<P> {
                 nonce: field(&mut seq)?,
                 peers: field(&mut seq)?,
             },
-            9 => Frame::Ping,
-            10 => Frame::Pong,
+            9 => Frame::Ping {
+                stamp: field(&mut seq)?,
+            },
+            10 => Frame::Pong {
+                stamp: field(&mut seq)?,
+            },
             kind => Frame::Unknown(kind),
         };
         while seq.next_element::<IgnoredAny>()?.is_some() {}

@@ -56,7 +56,8 @@ const OWN_PEERS: usize = 2;
 /// of joins must not become a flood of walks.
 const WALKS_MAX: usize = 8;
 
-/// With fewer peers than this in a welcome, the contact itself is asked for a link.
+/// With fewer peers than this in a welcome, the contact itself is asked for a link; with fewer in reserve, a node that misses
+/// links asks its contacts again.
 const FEW_PEERS: usize = 3;
 
 impl<P: PeerId> Joining<P> {
@@ -172,8 +173,9 @@ impl<P: PeerId> Membership<P> {
     }
 
     pub(crate) fn retry_join(&mut self, now: Time) {
-        let nobody = self.views.next_rested().is_none();
-        if !self.joining.welcomed || self.views.active.is_empty() || (self.views.missing() > 0 && nobody) {
+        // Whoever came when its contact knew hardly anybody, or whose walks were lost, would be cut off by the next failure.
+        let few = self.views.passive.len() + self.views.memory.len() < FEW_PEERS;
+        if !self.joining.welcomed || self.views.active.is_empty() || (self.views.missing() > 0 && few) {
             self.ask_contacts(now);
         } else {
             self.joining.retry = None;

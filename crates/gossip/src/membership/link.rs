@@ -43,6 +43,9 @@ const EVICTION_INTERVAL: Duration = Duration::from_secs(2);
 /// The requests that are open at once. Each may cost a dial, so a flood of peers to ask does not become a flood of dials.
 const REQUESTS_MAX: usize = 16;
 
+/// With so many neighbours silent at once, half of the network may be, and half of those who are asked will not answer either.
+const MANY_SUSPECTS: usize = 2;
+
 /// How many peers a refusal names.
 const REFUSE_PEERS: usize = 3;
 
@@ -79,7 +82,7 @@ impl<P: PeerId> Membership<P> {
     /// Asks for links while neighbours are missing.
     ///
     /// Only half of what is missing is asked for at once; the other half is for those who ask meanwhile, so that a crowd in
-    /// which everybody asks everybody does not refuse itself.
+    /// which everybody asks everybody does not refuse itself. Where many have vanished, half of those who are asked have, too.
     pub(crate) fn refill(&mut self, now: Time) {
         self.fill_at = None;
         if !self.present {
@@ -89,7 +92,12 @@ impl<P: PeerId> Membership<P> {
         if missing == 0 {
             return;
         }
-        let wanted = (missing / 2 + self.refusals as usize / 2).clamp(1, missing);
+        let suspects = self.views.active.iter().filter(|link| link.suspect).count();
+        let wanted = if suspects >= MANY_SUSPECTS {
+            missing
+        } else {
+            (missing / 2 + self.refusals as usize / 2).clamp(1, missing)
+        };
         loop {
             let open = self.requests.iter().filter(|request| !request.late).count();
             if open >= wanted || self.requests.len() >= REQUESTS_MAX {
@@ -262,7 +270,7 @@ impl<P: PeerId> Membership<P> {
 
     fn link(&mut self, contact: Contact<P>, now: Time) {
         let peer = contact.peer;
-        self.views.add_link(contact, now, now + self.config.idle);
+        self.views.add_link(contact, now);
         self.refusals = 0;
         self.output.push_back(Output::Up(peer));
         if self.views.missing() > 0 {

@@ -27,8 +27,10 @@
 //!   halves of a network that have lost sight of each other. Swaps and shuffles begin ten times a second and slow down to
 //!   one a minute.
 //! - **Links that carry messages are kept.** Neither swaps nor strangers take them, so the broadcast tree stays.
-//! - **Silence is noticed.** A link idle for a second is tried, a silent neighbour replaced after another second, and given
-//!   up after a third: a machine that lost power closes no connection.
+//! - **Silence is noticed.** A machine that lost power closes no connection, so a link idle for a second is tried. How long its
+//!   answer may take follows from the round trips that were measured, as TCP's patience does: a neighbour in the same town is
+//!   replaced after a third of a second more and given up after two thirds, one behind an onion service after many seconds.
+//!   When one neighbour falls silent, or what others announce does not come, all that are silent are tried at once.
 //! - **Strangers are bounded.** They never take the older half of the links and one link every two seconds at most; one peer
 //!   fills a third of the passive view at most; answers to questions that were not asked change nothing. Each bound is a
 //!   constant that says which attack it stops.
@@ -38,6 +40,7 @@ mod frame;
 mod join;
 mod keepalive;
 mod link;
+mod roundtrip;
 mod shuffle;
 mod views;
 
@@ -171,7 +174,7 @@ impl<P: PeerId> Membership<P> {
         self.heard(&from, now);
         if !self.present {
             // Whoever still thinks of this node as a neighbour is told, and nobody else.
-            if matches!(frame, Frame::Ping | Frame::Neighbour { .. } | Frame::Join { .. }) {
+            if matches!(frame, Frame::Ping { .. } | Frame::Neighbour { .. } | Frame::Join { .. }) {
                 self.turn_away(from, false);
             }
             return;
@@ -203,8 +206,9 @@ impl<P: PeerId> Membership<P> {
                 peers,
             } => self.on_shuffle(from, origin, nonce, ttl, peers, now),
             Frame::ShuffleReply { nonce, peers } => self.on_shuffle_reply(from, nonce, peers, now),
-            Frame::Ping => self.on_ping(from, now),
-            Frame::Pong | Frame::Unknown(_) => {}
+            Frame::Ping { stamp } => self.on_ping(from, stamp, now),
+            Frame::Pong { stamp } => self.on_pong(from, stamp, now),
+            Frame::Unknown(_) => {}
         }
     }
 

@@ -1,6 +1,9 @@
 //! Whom a node knows: neighbours, peers in reserve, and a memory beyond.
 
-use crate::{Contact, PeerId, Time, membership::Config};
+use crate::{
+    Contact, PeerId, Time,
+    membership::{Config, roundtrip::RoundTrips},
+};
 use rand::{Rng, RngExt};
 use std::time::Duration;
 
@@ -12,8 +15,11 @@ pub(crate) struct Link<P> {
     pub(crate) heard: Time,
     /// When to look after it next.
     pub(crate) check: Time,
+    /// To be asked at the next check though it is not idle.
+    pub(crate) ask: bool,
     /// Pings since it was heard.
     pub(crate) pings: u32,
+    pub(crate) trips: RoundTrips,
     /// Silent for so long that a replacement is sought.
     pub(crate) suspect: bool,
     /// Messages come or go over it: it is given up last.
@@ -90,14 +96,17 @@ impl<P: PeerId> Views<P> {
         self.active.len() < self.active_max
     }
 
-    pub(crate) fn add_link(&mut self, contact: Contact<P>, now: Time, check: Time) {
+    pub(crate) fn add_link(&mut self, contact: Contact<P>, now: Time) {
         self.take(&contact.peer);
         self.active.push(Link {
             contact,
             since: now,
             heard: now,
-            check,
+            // How long it takes to answer is measured at once: nothing else tells how long its silence means nothing.
+            check: now,
+            ask: true,
             pings: 0,
+            trips: RoundTrips::default(),
             suspect: false,
             carries: false,
         });

@@ -61,7 +61,7 @@ mod tests {
     fn what_is_said_is_read_and_nothing_else_is() {
         let ping = Frame {
             topic: TopicId::from_bytes([7; 32]),
-            body: Body::Member(membership::Frame::Ping),
+            body: Body::Member(membership::Frame::Ping { stamp: 7 }),
         };
         assert_eq!(read(&frame(&ping)), Some(Said::Frame(ping)));
         let owner = KeyPair::from_seed(&[1; 32]).unwrap();

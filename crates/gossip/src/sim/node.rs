@@ -50,32 +50,32 @@ pub enum Event {
     Down(NodeId),
 }
 
+/// The kinds of frames of a swarm, in the order of [`Wire::kind`].
+const SWARM_KINDS: [&str; 11] = [
+    "gossip",
+    "ihave",
+    "graft",
+    "prune",
+    "summary",
+    "vector",
+    "sketch",
+    "reconcile",
+    "want",
+    "items",
+    "unknown to the swarm",
+];
+
+/// The kinds of frames of both layers: the membership's come first.
+const ALL_KINDS: [&str; MemberFrame::<NodeId>::KINDS.len() + SWARM_KINDS.len()] = {
+    let mut all = [""; MemberFrame::<NodeId>::KINDS.len() + SWARM_KINDS.len()];
+    let (members, rest) = all.split_at_mut(MemberFrame::<NodeId>::KINDS.len());
+    members.copy_from_slice(MemberFrame::<NodeId>::KINDS);
+    rest.copy_from_slice(&SWARM_KINDS);
+    all
+};
+
 impl Wire for Frame<NodeId> {
-    const KINDS: &'static [&'static str] = &[
-        "join",
-        "welcome",
-        "forward join",
-        "neighbour",
-        "accept",
-        "refuse",
-        "disconnect",
-        "shuffle",
-        "shuffle reply",
-        "ping",
-        "pong",
-        "unknown",
-        "gossip",
-        "ihave",
-        "graft",
-        "prune",
-        "summary",
-        "vector",
-        "sketch",
-        "reconcile",
-        "want",
-        "items",
-        "unknown to the swarm",
-    ];
+    const KINDS: &'static [&'static str] = &ALL_KINDS;
 
     fn kind(&self) -> usize {
         match &self.body {

@@ -293,9 +293,12 @@ impl<P: PeerId> Tree<P> {
             return None;
         }
         self.starved = 0;
-        self.set_eager(&from);
         if let Some(neighbour) = self.neighbours.get_mut(&from) {
             neighbour.suffered = 0;
+            if !std::mem::replace(&mut neighbour.eager, true) {
+                // It pushed this before it heard that we had pruned it, and will not push the next one unless it is told.
+                out.push_back(Output::send(from, Frame::Graft(Vec::new())));
+            }
         }
         if self.shapes(&author) {
             self.parent = Some(from);

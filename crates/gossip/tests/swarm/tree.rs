@@ -206,3 +206,29 @@ fn a_payload_from_a_link_that_was_just_given_up_leaves_no_node_without_a_parent(
         "{answers:?}"
     );
 }
+
+#[test]
+fn a_payload_that_crosses_the_prune_of_its_link_makes_the_link_the_tree_again_on_both_sides() {
+    let now = START;
+    let mut swarm: Swarm<u32> = Swarm::new(Config::default(), [1; 32], now);
+    let mut rules = Lenient::default();
+    let mut push = |swarm: &mut Swarm<u32>, from: u32, number: u64| -> Vec<(u32, Frame)> {
+        let item = message(9, Sequence::Proven((START.as_millis() << 10) + number), 300);
+        let (id, body) = (item.id, item.body.clone());
+        swarm.handle(from, Frame::Gossip { id, hops: 1, body }, now);
+        std::iter::from_fn(|| swarm.poll(&mut rules, now))
+            .filter_map(|output| match output {
+                Output::Send { to, frame } if matches!(frame, Frame::Prune | Frame::Graft(_)) => Some((to, frame)),
+                _ => None,
+            })
+            .collect()
+    };
+    swarm.neighbour_up(1, now);
+    swarm.neighbour_up(2, now);
+    push(&mut swarm, 1, 1);
+    assert_eq!(push(&mut swarm, 2, 1), [(2, Frame::Prune)]);
+    // 2 has not heard that yet, and its next payload comes first. If it is to be the parent, it must be told.
+    assert_eq!(push(&mut swarm, 2, 2), [(2, Frame::Graft(Vec::new()))]);
+    assert!(swarm.is_eager(&2));
+    assert_eq!(push(&mut swarm, 1, 2), [(1, Frame::Prune)]);
+}

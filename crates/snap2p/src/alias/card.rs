@@ -4,6 +4,7 @@ use crate::{
     Error, Principal, UnixTime, WalletKey,
     identity::{fields, fields::Wrong, is_signed_by, sha256},
     limits::CLOCK_SKEW,
+    shown::{is_invisible, steers_a_terminal},
 };
 use std::{ops::RangeInclusive, time::Duration};
 use unicode_normalization::UnicodeNormalization;
@@ -190,6 +191,8 @@ impl AliasCard {
             .chars()
             .chain(self.display_name.chars())
             .any(steers_a_terminal)
+            || self.alias.chars().any(is_invisible)
+            || self.display_name.chars().all(|c| is_invisible(c) || c.is_whitespace())
         {
             return Err("its names have characters that cannot be shown");
         }
@@ -218,10 +221,4 @@ impl AliasCard {
 pub fn normal(alias: &str) -> String {
     let lower = alias.nfkc().collect::<String>().to_lowercase();
     lower.nfkc().collect::<String>().trim().into()
-}
-
-/// Control characters, line breaks of every kind, and what turns the direction of the text behind it: a name could pretend
-/// to be another with these.
-fn steers_a_terminal(c: char) -> bool {
-    c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }

@@ -4,6 +4,7 @@ use super::{Balance, ChainProvider, ContractCall, TransactionId};
 use crate::{
     Address, ChainFault, Error,
     identity::hex::{from_hex, lower_hex},
+    shown::steers_a_terminal,
 };
 use reqwest::{Client, Method, Response, Url, header::CONTENT_TYPE, redirect};
 use serde::Deserialize;
@@ -263,7 +264,7 @@ fn refused(what: &'static str, response: &Response, answer: &[u8]) -> Error {
 
 /// A text of the node's, short and without what moves a terminal's cursor.
 fn shown(text: &str) -> String {
-    let clean = text.chars().map(|c| if c.is_control() { ' ' } else { c });
+    let clean = text.chars().map(|c| if steers_a_terminal(c) { ' ' } else { c });
     clean.take(REASON_MAX).collect()
 }
 

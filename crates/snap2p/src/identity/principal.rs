@@ -1,6 +1,6 @@
 //! Principals: `stacks:` and a c32check address.
 
-use crate::Error;
+use crate::{Error, shown::steers_a_terminal};
 use ring::digest::{SHA256, digest};
 use ripemd::{Digest, Ripemd160};
 use std::{fmt, str::FromStr};
@@ -211,6 +211,6 @@ impl FromStr for Principal {
 fn shortened(text: &str) -> String {
     text.chars()
         .take(64)
-        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
+        .map(|c| if steers_a_terminal(c) { '\u{fffd}' } else { c })
         .collect()
 }

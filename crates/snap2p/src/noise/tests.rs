@@ -13,11 +13,7 @@ fn vectors() -> Value {
 }
 
 fn hex(value: &Value) -> Vec<u8> {
-    let text = value.as_str().unwrap().as_bytes();
-    let digit = |byte: u8| u8::try_from(char::from(byte).to_digit(16).unwrap()).unwrap();
-    text.chunks(2)
-        .map(|pair| digit(pair[0]) << 4 | digit(pair[1]))
-        .collect()
+    testkit::unhex(value.as_str().unwrap())
 }
 
 fn hex32(value: &Value) -> [u8; 32] {

@@ -1,6 +1,6 @@
 //! What is known of where principals are.
 
-use super::{HEARSAY_MAX, LOCATORS_MAX, PRINCIPALS_MAX, TTL};
+use super::{HEARSAY_LOCATORS_MAX, HEARSAY_MAX, LOCATORS_MAX, PRINCIPALS_MAX, TTL};
 use crate::{Locator, Principal};
 use std::{
     collections::HashMap,
@@ -22,6 +22,17 @@ pub enum Source {
         /// Whether the principal shows itself: places of those who do not are never told to others.
         public: bool,
     },
+}
+
+impl Source {
+    const fn rank(&self) -> u8 {
+        match self {
+            Self::Hearsay { .. } => 0,
+            Self::Itself => 1,
+            Self::Proved { public: false } => 2,
+            Self::Proved { public: true } => 3,
+        }
+    }
 }
 
 /// Principals and the places where they may be dialled, each for a while.
@@ -49,9 +60,10 @@ impl Hint {
         }
     }
 
-    /// What is given up last: the better source, then the longer life.
-    const fn worth(&self) -> (Source, Instant) {
-        (self.source, self.until)
+    /// What is given up last: the better source, then the longer life. Hearsay is hearsay, whoever the teller: names are
+    /// free, so whoever had the greatest would win.
+    const fn worth(&self) -> (u8, Instant) {
+        (self.source.rank(), self.until)
     }
 }
 
@@ -87,14 +99,18 @@ impl Cache {
         now: Instant,
     ) {
         let proved = matches!(source, Source::Proved { .. });
+        let most = match source {
+            Source::Hearsay { .. } => HEARSAY_LOCATORS_MAX,
+            _ => LOCATORS_MAX,
+        };
         let hints = self.known.entry(principal).or_default();
         hints.retain(|hint| hint.until > now && (proved || hint.source != source));
         let until = now.checked_add(ttl.min(TTL)).unwrap_or(now);
         if until > now {
-            for locator in locators.into_iter().take(LOCATORS_MAX) {
+            for locator in locators.into_iter().take(most) {
                 let hint = Hint { locator, source, until };
                 match hints.iter_mut().find(|other| other.locator == hint.locator) {
-                    Some(other) if other.source <= hint.source => *other = hint,
+                    Some(other) if other.source.rank() <= hint.source.rank() => *other = hint,
                     Some(_) => {}
                     None => hints.push(hint),
                 }
@@ -118,6 +134,17 @@ impl Cache {
         let hints = self.known.get(principal).into_iter().flatten();
         hints
             .filter(|hint| hint.until > now)
+            .map(|hint| hint.locator.clone())
+            .collect()
+    }
+
+    /// Those of the [`places`](Self::places) that the principal itself named, or was found at: where nobody else could have put
+    /// a trap.
+    #[must_use]
+    pub fn first_hand(&self, principal: &Principal, now: Instant) -> Vec<Locator> {
+        let hints = self.known.get(principal).into_iter().flatten();
+        hints
+            .filter(|hint| hint.until > now && hint.teller().is_none())
             .map(|hint| hint.locator.clone())
             .collect()
     }
@@ -328,6 +355,19 @@ mod tests {
             places,
             (1..=8).map(place).collect::<Vec<_>>(),
             "what it says itself is worth more"
+        );
+    }
+
+    #[test]
+    fn no_teller_pushes_out_what_others_say() {
+        let (mut cache, start) = (Cache::new(), Instant::now());
+        cache.learn(somebody(1), [place(1)], hearsay(2), TTL, start);
+        cache.learn(somebody(1), (10..90).map(place), hearsay(u32::MAX), TTL, start);
+        let places = cache.places(&somebody(1), start);
+        assert_eq!(
+            places,
+            [place(1), place(10), place(11)],
+            "whoever was first, for as long as both are as good"
         );
     }
 

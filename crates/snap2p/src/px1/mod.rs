@@ -11,10 +11,12 @@
 mod cache;
 mod message;
 mod policy;
+mod reach;
 
 pub use cache::{Cache, Source};
 pub use message::{Message, Push, Request, Response};
 pub use policy::Policy;
+pub use reach::may_name;
 
 use std::time::Duration;
 
@@ -29,5 +31,8 @@ pub const PRINCIPALS_MAX: usize = 4096;
 /// The most principals that are kept on the word of one peer that is not the principal itself. Stops a single peer from
 /// filling the cache.
 pub const HEARSAY_MAX: usize = 256;
+/// The most locators of one principal that are kept on the word of one peer that is not the principal itself. Stops a single
+/// peer from pushing out what others say of it.
+pub const HEARSAY_LOCATORS_MAX: usize = 2;
 /// How long a hint is good, and at most (§10 gives the default).
 pub const TTL: Duration = Duration::from_secs(24 * 3600);

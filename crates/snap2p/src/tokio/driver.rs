@@ -236,8 +236,8 @@ impl<R: AsyncRead + Send + Unpin> Driver<R> {
         let Some(on_claimed) = &self.on_claimed else { return };
         while let Some((id, label)) = self.link.with(|state| state.next_claimed()) {
             // When nobody holds the session any more, it is about to close.
-            if let Some(owner) = self.owner.upgrade() {
-                let session = super::Session::of(owner);
+            if self.owner.strong_count() > 0 {
+                let session = super::Session::of(Owner::guest(Arc::clone(&self.link)));
                 let stream = Stream::new(&session, id, label);
                 on_claimed(session, stream);
             }

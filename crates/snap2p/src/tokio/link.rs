@@ -383,7 +383,8 @@ impl State {
         let sealed = self.written.wrapping_add(self.output.len() as u64);
         let slot = self.slots.entry(id).or_default();
         if slot.mark.is_none() {
-            if let Some(code) = slot.reset {
+            // A peer that is done with the stream and lets go of it breaks nothing off.
+            if let Some(code) = slot.reset.filter(|code| *code != ErrorCode::StreamClosed) {
                 return Poll::Ready(Err(Error::Stream(code)));
             }
             if self.machine.is_flushed(id) {

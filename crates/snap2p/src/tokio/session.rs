@@ -32,11 +32,22 @@ pub struct Session {
 #[derive(Debug)]
 pub(super) struct Owner {
     pub(super) link: Arc<Link>,
+    /// Whether this is only a guest's: it keeps no session open, and closes none.
+    is_guest: bool,
+}
+
+impl Owner {
+    /// What stands for the session without keeping it: a peer that asks and asks must not make it outlive its owners.
+    pub(super) fn guest(link: Arc<Link>) -> Arc<Self> {
+        Arc::new(Self { link, is_guest: true })
+    }
 }
 
 impl Drop for Owner {
     fn drop(&mut self) {
-        self.link.with(|state| state.ask_to_close());
+        if !self.is_guest {
+            self.link.with(|state| state.ask_to_close());
+        }
     }
 }
 
@@ -79,6 +90,7 @@ impl Session {
         let link = Link::new(machine, Box::new(writer), ends, config.output_buffer, labels);
         let owner = Arc::new(Owner {
             link: Arc::clone(&link),
+            is_guest: false,
         });
         let session = Self { owner };
         let on_claimed = claims.map(|claims| claims.on_claimed);

@@ -230,7 +230,11 @@ impl AsyncWrite for StreamWriter {
                 Some(error) => Err(error),
                 None => state.machine.finish(id),
             });
-            finished.map_err(|error| io::Error::new(io::ErrorKind::BrokenPipe, error))?;
+            match finished {
+                // The peer is done with the stream and has let go of it, and all that it gets is that we have no more to say.
+                Ok(()) | Err(Error::Stream(ErrorCode::StreamClosed)) => {}
+                Err(error) => return Poll::Ready(Err(io::Error::new(io::ErrorKind::BrokenPipe, error))),
+            }
             // The stream may come to its end before this is polled again, and would then take no FIN.
             self.is_finished = true;
         }

@@ -9,7 +9,7 @@
 //! same words.
 
 use super::{Mnemonic, PASSWORD_MIN, Wallet, date::Millis};
-use crate::{Address, Error, Network, UnixTime, WalletFault};
+use crate::{Address, Error, Network, UnixTime, WalletFault, shown::steers_a_terminal};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 use serde::{Deserialize, Serialize};
@@ -248,11 +248,6 @@ fn without_controls(text: &str) -> String {
     text.chars()
         .map(|c| if steers_a_terminal(c) { '\u{fffd}' } else { c })
         .collect()
-}
-
-/// Control characters, and those that turn the direction of what follows.
-fn steers_a_terminal(c: char) -> bool {
-    c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 fn exactly<const N: usize>(text: &str) -> Option<[u8; N]> {

@@ -1,6 +1,6 @@
 //! The words that a wallet is made of (BIP39).
 
-use crate::{Error, WalletFault};
+use crate::{Error, WalletFault, shown::steers_a_terminal};
 use bip39::Language;
 use std::fmt;
 use subtle::ConstantTimeEq;
@@ -115,7 +115,7 @@ fn unknown_word(at: usize, word: &str) -> String {
         .map(|(_, known)| known)
         .take(NEAR_MAX)
         .collect();
-    let shown: String = word.chars().filter(|c| !c.is_control()).take(16).collect();
+    let shown: String = word.chars().filter(|c| !steers_a_terminal(*c)).take(16).collect();
     let what = format!("word {} (`{shown}`) is not in the list of BIP39", at + 1);
     match near.is_empty() {
         true => what,

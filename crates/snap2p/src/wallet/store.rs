@@ -7,7 +7,7 @@ use super::{
     file::{FILE_MAX, proper_name},
     registry::{Known, Registry},
 };
-use crate::{Address, Error, Network, UnixTime, WalletFault, identity::hex::lower_hex};
+use crate::{Address, Error, Network, UnixTime, WalletFault, identity::hex::lower_hex, shown::steers_a_terminal};
 use std::{
     fs, io,
     path::{Path, PathBuf},
@@ -197,7 +197,7 @@ impl Store {
         match named.as_slice() {
             [file] => Ok((*file).clone()),
             [] => Err(WalletFault::Unknown {
-                name: name.chars().filter(|c| !c.is_control()).take(64).collect(),
+                name: name.chars().filter(|c| !steers_a_terminal(*c)).take(64).collect(),
                 known: known(&files, damaged.len()),
             }
             .into()),

@@ -470,3 +470,13 @@ fn spans_without_end_are_no_trouble() {
     pair.bob.handle_timeout(pair.clock.0).unwrap();
     assert!(pair.bob.poll_timeout().is_some());
 }
+
+#[test]
+fn the_end_of_a_stream_waits_for_all_that_was_queued_before_it() {
+    let mut pair = live();
+    let id = pair.alice.open_stream("").unwrap();
+    assert_eq!(pair.alice.write(id, &[7; 200_000]).unwrap(), 200_000);
+    pair.alice.finish(id).unwrap();
+    pair.settle();
+    assert_eq!(read_all(&mut pair.bob, id), (vec![7; 200_000], Read::End));
+}

@@ -1,5 +1,11 @@
 //! A peer that says whatever the test wants: handshakes and frames by hand.
-#![allow(dead_code)]
+#![allow(
+    dead_code,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
 
 use bytes::{BufMut, BytesMut};
 use handfast_keys::{KeyPair, x25519};

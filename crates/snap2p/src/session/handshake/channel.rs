@@ -7,6 +7,7 @@ use crate::{
     limits::CLOCK_SKEW,
     message::{AuthOk, Failure, Hello},
     noise,
+    shown::steers_a_terminal,
 };
 use bytes::BytesMut;
 use handfast_keys::PublicKey;
@@ -171,12 +172,7 @@ pub(super) fn hello(local: &Local, secrets: &Secrets, now: Now) -> Message {
 
 /// The peer's refusal, as an error whose text does no harm to a terminal.
 pub(in crate::session) fn refused(failure: Failure) -> Error {
-    let harmless = |letter: char| match letter {
-        // Control characters move the cursor, and these format characters turn the direction of text.
-        '\u{200e}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => ' ',
-        letter if letter.is_control() => ' ',
-        letter => letter,
-    };
+    let harmless = |letter| if steers_a_terminal(letter) { ' ' } else { letter };
     Error::Refused {
         code: failure.code,
         reason: failure.reason.chars().map(harmless).collect(),

@@ -69,7 +69,11 @@ impl Inner {
 
     /// Tries all places where somebody may be, the likeliest first, and asks others when these lead nowhere.
     async fn dial_principal(self: &Arc<Self>, principal: Principal, wanted: Wanted) -> Result<Session, Error> {
-        let mut search = Search::new(principal);
+        // A token is shown in clear before anybody is proved, so whoever could name a place could have it.
+        let mut search = match &wanted.token {
+            Some(_) => Search::first_hand(principal),
+            None => Search::new(principal),
+        };
         let mut last = None;
         while let Some(place) = search.next(self).await {
             match self.dial_place(&place, &wanted).await {
@@ -168,6 +172,8 @@ struct Search {
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Stage {
+    /// What the principal itself has told or shown, and nothing else.
+    FirstHand,
     Known,
     Connected,
     Bootstrap,
@@ -176,9 +182,18 @@ enum Stage {
 
 impl Search {
     fn new(principal: Principal) -> Self {
+        Self::from(principal, Stage::Known)
+    }
+
+    /// A search that takes nobody's word but the principal's own.
+    fn first_hand(principal: Principal) -> Self {
+        Self::from(principal, Stage::FirstHand)
+    }
+
+    fn from(principal: Principal, stage: Stage) -> Self {
         Self {
             principal,
-            stage: Stage::Known,
+            stage,
             places: Vec::new(),
             seen: Vec::new(),
             answers: JoinSet::new(),
@@ -195,6 +210,11 @@ impl Search {
                 continue;
             }
             self.stage = match self.stage {
+                Stage::FirstHand => {
+                    let places = peer.places().first_hand(&self.principal, now().instant);
+                    self.take(places);
+                    Stage::Over
+                }
                 Stage::Known => {
                     let places = peer.places().places(&self.principal, now().instant);
                     self.take(places);

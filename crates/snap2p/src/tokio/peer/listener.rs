@@ -139,6 +139,10 @@ impl Inner {
         let config = &self.limits.session;
         let session = answer_halves(halves, &local, answer, judge, self.claims(), config).await?;
         self.established(&session);
+        if self.is_closed() {
+            // Whoever closes the peer has looked for sessions already, maybe before this one was there to be found.
+            return Ok(());
+        }
         let (session, incoming) = session.with_incoming();
         self.arrivals.try_send((session, incoming)).map_err(|_| Error::Refused {
             code: ErrorCode::ResourceExhausted,

@@ -57,8 +57,7 @@ struct Owner(Arc<Inner>);
 
 impl Drop for Owner {
     fn drop(&mut self) {
-        self.0.closed.send_replace(true);
-        self.0.listeners().clear();
+        drop(self.0.stop_listening());
     }
 }
 
@@ -113,6 +112,12 @@ impl Inner {
 
     fn listeners(&self) -> MutexGuard<'_, Vec<Listening>> {
         self.listeners.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Nothing new begins from here on. The listeners end as they are dropped.
+    fn stop_listening(&self) -> Vec<Listening> {
+        self.closed.send_replace(true);
+        std::mem::take(&mut *self.listeners())
     }
 
     fn listening(&self) -> Vec<SocketAddr> {
@@ -188,11 +193,15 @@ impl Peer {
             let bound = sockets::bind(address).and_then(|listener| Ok((listener.local_addr()?, listener)));
             match bound {
                 Ok((at, listener)) => {
-                    if self.inner().is_closed() {
-                        return Err(Error::Closed(ErrorCode::ConnectionClosed));
+                    {
+                        // Under the lock, so that whoever closes meanwhile finds this listener or is seen here.
+                        let mut listeners = self.inner().listeners();
+                        if self.inner().is_closed() {
+                            return Err(Error::Closed(ErrorCode::ConnectionClosed));
+                        }
+                        let task = tokio::spawn(listener::listen(listener, Arc::downgrade(self.inner())));
+                        listeners.push(Listening { at, task });
                     }
-                    let task = tokio::spawn(listener::listen(listener, Arc::downgrade(self.inner())));
-                    self.inner().listeners().push(Listening { at, task });
                     self.inner().announce();
                     return Ok(at);
                 }
@@ -343,9 +352,7 @@ impl Peer {
     /// # Cancel safety
     /// Dropped before it is ready, it no longer listens, and sessions close once nobody holds them.
     pub async fn close(&self) {
-        self.inner().closed.send_replace(true);
-        let listeners = std::mem::take(&mut *self.inner().listeners());
-        for mut listening in listeners {
+        for mut listening in self.inner().stop_listening() {
             listening.task.abort();
             // Once the task is gone, so is its socket.
             let _ = (&mut listening.task).await;

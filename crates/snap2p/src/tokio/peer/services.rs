@@ -98,6 +98,11 @@ fn announces(session: &Session, capability: &str) -> bool {
     session.peer_info().capabilities.iter().any(|other| other == capability)
 }
 
+/// Whether whoever is at the other end may say that somebody is at this place.
+fn may_name(session: &Session, place: &Locator) -> bool {
+    px1::may_name(place, session.remote_addr().map(|address| address.ip()))
+}
+
 /// The streams that are not for the application.
 pub(super) fn claims(peer: Weak<Inner>, px1: bool) -> Claims {
     let labels: &'static [&'static str] = if px1 { &[ALIASES, px1::LABEL] } else { &[ALIASES] };
@@ -172,7 +177,7 @@ impl Inner {
                     let locators = self.answer(session, &request);
                     send(stream, &Message::Response(Response { locators })).await?;
                 }
-                Message::Push(push) => self.hear(asker, push),
+                Message::Push(push) => self.hear(session, push),
                 Message::Response(_) => return Err(Fault::Unexpected("an answer that nobody asked for").into()),
             }
         }
@@ -194,7 +199,9 @@ impl Inner {
         self.places().answer(&request.principal, most, now().instant)
     }
 
-    fn hear(&self, teller: &Principal, push: Push) {
+    fn hear(&self, session: &Session, mut push: Push) {
+        let teller = session.principal();
+        push.locators.retain(|place| may_name(session, place));
         let source = if push.principal == *teller {
             Source::Itself
         } else {
@@ -265,7 +272,10 @@ impl Inner {
             }
         };
         let locators = match timeout(EXCHANGE_TIMEOUT, exchange).await {
-            Ok(Ok(locators)) => locators,
+            Ok(Ok(mut locators)) => {
+                locators.retain(|place| may_name(session, place));
+                locators
+            }
             Ok(Err(error)) => {
                 tracing::debug!(peer = %session.principal(), %error, "it does not answer");
                 Vec::new()

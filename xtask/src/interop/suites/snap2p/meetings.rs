@@ -314,15 +314,14 @@ async fn with_itself(meeting: &Meeting, listening: &mut Theirs, dialling: &mut T
 async fn we_call(meeting: &Meeting, listening: &mut Theirs) -> Result<[Value; 2]> {
     let port = listening.listen(&meeting.listener, &[hex(&RIGHT)]).await?;
     let peer = meeting.dialler.ours().await?;
-    let mut options = DialOptions::default();
-    options.expect = meeting
-        .demands
-        .map(|wallet| meeting.listener.principal_of(wallet))
-        .transpose()?;
-    options.token = match meeting.knock {
-        Knock::No => None,
-        Knock::Right => Some(RIGHT.to_vec().into()),
-        Knock::Wrong => Some(WRONG.to_vec().into()),
+    let demanded = meeting.demands.map(|wallet| meeting.listener.principal_of(wallet));
+    let options = DialOptions {
+        expect: demanded.transpose()?,
+        token: match meeting.knock {
+            Knock::No => None,
+            Knock::Right => Some(RIGHT.to_vec().into()),
+            Knock::Wrong => Some(WRONG.to_vec().into()),
+        },
     };
     let dialled = peer.dial_with(format!("127.0.0.1:{port}"), options).await;
     let outcomes = [ours::met(&dialled), listening.met().await?];

@@ -54,7 +54,11 @@ async fn dial() -> Result<Vec<Verdict>> {
             vec!["--expect", other.as_str()],
             json!({ "code": 3, "lines": [] }),
         ),
-        ("another network", vec!["--testnet"], json!({ "code": 3, "lines": [] })),
+        (
+            "another network, whose wallets they refuse",
+            vec!["--testnet"],
+            json!({ "code": 1, "lines": [] }),
+        ),
     ] {
         let outcome = said(folder.path(), &place, &more).await?;
         verdicts.push(Verdict::new(

@@ -57,10 +57,12 @@ struct Kind {
     make: fn(&mut Dice) -> Result<Trial>,
 }
 
+type Judge = Box<dyn FnOnce(&Value) -> Result<()> + Send>;
+
 /// One question to the packages, and what has to come of the answer.
 struct Trial {
     question: Value,
-    judge: Box<dyn FnOnce(&Value) -> Result<()> + Send>,
+    judge: Judge,
 }
 
 fn trial(question: Value, judge: impl FnOnce(&Value) -> Result<()> + Send + 'static) -> Result<Trial> {
@@ -434,7 +436,7 @@ fn mnemonic(dice: &mut Dice, words: usize) -> Result<Trial> {
 
 /// Of 24 words that stand in the list, the last 8 bits have to be a checksum; of 12, the last 4.
 fn words(dice: &mut Dice) -> Result<Trial> {
-    let count = [12, 24][dice.below(2)];
+    let count = 12 + 12 * dice.below(2);
     let entropy: Vec<u16> = (0..count).map(|_| dice.below(2048) as u16).collect();
     trial(json!({ "do": "words", "words": entropy }), move |answer| {
         let phrase = answer.get("phrase").and_then(Value::as_str).context("a phrase")?;
@@ -559,10 +561,14 @@ impl Dice {
     }
 
     fn network(&mut self) -> Network {
-        NETWORKS[self.below(2)]
+        match self.below(2) {
+            0 => Network::Mainnet,
+            _ => Network::Testnet,
+        }
     }
 
     fn letter(&mut self) -> char {
-        ['a', 'Z', '0', ' ', '"', '\n', 'é', '☕', '🦀'][self.below(9)]
+        const LETTERS: [char; 9] = ['a', 'Z', '0', ' ', '"', '\n', 'é', '☕', '🦀'];
+        LETTERS.get(self.below(LETTERS.len())).copied().unwrap_or('?')
     }
 }
