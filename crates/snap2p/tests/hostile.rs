@@ -363,3 +363,56 @@ async fn a_token_is_shown_nowhere_on_hearsay() {
         _ = trap.accept() => panic!("somebody got the token for saying where the node is"),
     }
 }
+
+#[tokio::test]
+async fn an_invite_is_spent_by_whoever_comes_in_and_not_by_whoever_only_knocks() {
+    let stealth = builder().visibility(handfast_snap2p::Visibility::Stealth);
+    let (bob, at) = listening(stealth).await;
+    let until = handfast_snap2p::UnixTime::now().plus(Duration::from_secs(3600));
+    let token = bob.invites().create(Some(1), until).unwrap();
+    let knock = || async {
+        let mut message = BytesMut::new();
+        Message::Knock(token.as_bytes().to_vec().into()).encode(&mut message);
+        let mut frame = BytesMut::new();
+        frame::put_len(message.len(), &mut frame);
+        frame.extend_from_slice(&message);
+        let mut tcp = TcpStream::connect(&at).await.unwrap();
+        tcp.write_all(&frame).await.unwrap();
+        let mut answer = BytesMut::new();
+        let mut decoder = frame::Decoder::new(4096);
+        let answer = loop {
+            if let Some(answer) = decoder.next(&mut answer).unwrap() {
+                break Message::decode(answer.freeze()).unwrap();
+            }
+            assert_ne!(soon(tcp.read_buf(&mut answer)).await.unwrap(), 0);
+        };
+        (tcp, answer)
+    };
+    let (held, answer) = knock().await;
+    assert_eq!(answer, Message::KnockResponse { accepted: true });
+    // While somebody is on the way in with it, nobody else is let in with it.
+    let (_, answer) = knock().await;
+    assert!(matches!(answer, Message::AuthFail(_)), "{answer:?}");
+    assert!(matches!(soon(bob.failed()).await.unwrap().error, Error::Invite(_)));
+    drop(held);
+    soon(bob.failed()).await.expect("the handshake came to nothing");
+
+    let options = || DialOptions {
+        token: Some(token.as_bytes().to_vec().into()),
+        ..Default::default()
+    };
+    let alice = builder().start().await.unwrap();
+    let (dialled, accepted) = soon(async { tokio::join!(alice.dial_with(at.as_str(), options()), bob.accept()) }).await;
+    let (_session, _accepted) = (dialled.unwrap(), accepted.unwrap());
+    let error = soon(alice.dial_with(at.as_str(), options())).await.unwrap_err();
+    assert!(
+        matches!(
+            error,
+            Error::Refused {
+                code: ErrorCode::InvalidToken,
+                ..
+            }
+        ),
+        "{error}"
+    );
+}
