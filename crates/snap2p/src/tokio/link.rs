@@ -1,7 +1,9 @@
 //! What the task and the handles of one session share.
 
+use super::memory::Lease;
 use crate::{
     Error, ErrorCode, Now, StreamId, UnixTime,
+    limits::SESSION_MEMORY,
     session::{Event, PeerInfo, Session as Machine},
 };
 use bytes::{Buf, BytesMut};
@@ -59,6 +61,12 @@ pub(super) struct State {
     unflushed: bool,
     /// How writing failed.
     broken: Option<io::Error>,
+    /// What the session takes of the memory that it shares with others, and what the input takes, of which the task has the
+    /// most.
+    lease: Lease,
+    input: usize,
+    /// The size of an input for which there was no room, and how much of the shared memory it lacked.
+    denied: Option<(usize, usize)>,
     /// The streams that somebody holds.
     slots: HashMap<StreamId, Slot>,
     /// Streams that the peer opened, for the application.
@@ -123,6 +131,7 @@ impl Link {
         writer: Box<dyn AsyncWrite + Send + Unpin>,
         ends: Ends,
         output_limit: usize,
+        lease: Lease,
         claims: &'static [&'static str],
     ) -> Arc<Self> {
         Arc::new(Self {
@@ -137,6 +146,9 @@ impl Link {
                 busy: false,
                 unflushed: false,
                 broken: None,
+                lease,
+                input: 0,
+                denied: None,
                 slots: HashMap::new(),
                 arrivals: VecDeque::new(),
                 taker: Taker::Unclaimed,
@@ -167,6 +179,11 @@ impl Link {
     /// Looks, and changes nothing.
     pub(super) fn look<R>(&self, look: impl FnOnce(&State) -> R) -> R {
         look(&self.lock())
+    }
+
+    /// Changes what concerns nobody else.
+    pub(super) fn arrange<R>(&self, arrange: impl FnOnce(&mut State) -> R) -> R {
+        arrange(&mut self.lock())
     }
 
     /// Acts on the state, sends what that gives to send, and wakes whom it concerns.
@@ -228,6 +245,25 @@ impl State {
         } else {
             self.dispatch();
         }
+        self.settle_memory();
+    }
+
+    /// Gives back what is not needed any more. What the application has read may be what the input lacked.
+    fn settle_memory(&mut self) {
+        let needed = self.needs(self.input);
+        self.lease.shrink_to(needed, &mut self.wakes);
+        if let Some((input, before)) = self.denied {
+            let needed = self.needs(input);
+            if needed < before {
+                self.denied = Some((input, needed));
+                self.wake_driver();
+            }
+        }
+    }
+
+    /// How much of the shared memory the session needs for an input of this size, and for what is unread.
+    fn needs(&self, input: usize) -> usize {
+        (input + self.machine.held()).saturating_sub(SESSION_MEMORY)
     }
 
     /// Seals what waits and hands it to the socket, until one of them has no more or takes no more.
@@ -480,6 +516,29 @@ impl State {
         !self.paused
     }
 
+    /// Whether the input may be so large; if not, the task is woken once there may be room.
+    pub(super) fn may_hold(&mut self, input: usize, cx: &Context<'_>) -> bool {
+        let needed = self.needs(input);
+        let granted = self.lease.grow_to(needed, cx.waker());
+        if granted {
+            self.input = input;
+            self.denied = None;
+        } else {
+            self.denied = Some((input, needed));
+        }
+        granted
+    }
+
+    /// Notes how large the input is now: no larger than it was.
+    pub(super) const fn holds(&mut self, input: usize) {
+        self.input = input;
+    }
+
+    /// Whether the session has taken of what it shares with others.
+    pub(super) const fn is_large(&self) -> bool {
+        self.lease.taken() > 0
+    }
+
     /// How many bytes the frame that has begun in `input` lacks; 0 if none has.
     pub(super) fn missing(&self, input: &BytesMut) -> usize {
         self.machine.missing(input)
@@ -551,6 +610,7 @@ fn code_of(reason: &Error) -> ErrorCode {
         Error::Closed(code) => *code,
         Error::TimedOut { .. } => ErrorCode::Timeout,
         Error::Protocol(_) => ErrorCode::InvalidMessage,
+        Error::Overloaded => ErrorCode::ResourceExhausted,
         _ => ErrorCode::ConnectionClosed,
     }
 }

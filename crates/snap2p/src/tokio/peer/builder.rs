@@ -24,7 +24,7 @@ use tokio::sync::{Notify, mpsc, watch};
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
-    /// What each session may take.
+    /// What each session may take, and the [`Memory`](crate::tokio::Memory) that all of them share.
     pub session: Config,
     /// The most sessions that came in and stand; 1024. Stops a crowd from taking every file of the process.
     pub sessions: usize,
