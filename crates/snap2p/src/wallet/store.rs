@@ -24,7 +24,7 @@ const SUFFIX: &str = ".wallet.json";
 /// is missing or damaged. Files are readable for their owner alone, and are written beside their place and then moved there,
 /// so that a full disk or a loss of power loses nothing that stood before.
 ///
-/// Every method works on the file system, and [`create`](Self::create) and [`unlock`](Self::unlock) take half a second and
+/// Every method works on the file system, and [`create`](Self::create) and [`unlock`](Self::unlock) take up to a second and
 /// 128 MiB: run them off the async threads.
 #[derive(Debug, Clone)]
 pub struct Store {
@@ -102,7 +102,7 @@ impl Store {
     }
 
     /// Saves a wallet under a name that no other has, and a password of at least
-    /// [`PASSWORD_MIN`](super::PASSWORD_MIN) characters. When this returns it is on the disk. Takes half a second.
+    /// [`PASSWORD_MIN`](super::PASSWORD_MIN) characters. When this returns it is on the disk. Takes up to a second.
     ///
     /// # Errors
     /// [`Error::Wallet`] for a name that is taken or none, and for a password that is too short; [`Error::Io`] if it cannot
@@ -136,7 +136,7 @@ impl Store {
         Ok(file.entry(&self.registry().unwrap_or_default()))
     }
 
-    /// Takes the password off a wallet. Takes half a second.
+    /// Takes the password off a wallet. Takes up to a second.
     ///
     /// # Errors
     /// [`Error::Wallet`]: [`WalletFault::Unknown`], [`WalletFault::Ambiguous`], and those of [`Sealed::open`].
