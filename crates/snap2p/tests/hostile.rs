@@ -416,3 +416,84 @@ async fn an_invite_is_spent_by_whoever_comes_in_and_not_by_whoever_only_knocks()
         "{error}"
     );
 }
+
+/// A pipe whose other end takes nothing any more once it is told to.
+struct Fragile {
+    io: DuplexStream,
+    broken: Arc<AtomicBool>,
+}
+
+impl AsyncRead for Fragile {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for Fragile {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        if self.broken.load(Ordering::SeqCst) {
+            return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
+        }
+        Pin::new(&mut self.io).poll_write(cx, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_shutdown(cx)
+    }
+}
+
+#[tokio::test]
+async fn what_a_peer_has_said_before_it_closed_is_read_though_it_takes_no_answer() {
+    const FRAMES: usize = 8;
+    let (ours, theirs) = duplex(PIPE);
+    let broken = Arc::new(AtomicBool::new(false));
+    let ours = Fragile {
+        io: ours,
+        broken: Arc::clone(&broken),
+    };
+    let us = local();
+    let answered = answer(ours, &us, Answer::default(), |_| ready(true), Config::default());
+    let (answered, mut raw) = soon(async { tokio::join!(answered, Raw::dial(theirs)) }).await;
+    let (session, mut incoming) = answered.unwrap();
+    let piece: &'static [u8] = &[7; 60_000];
+    // A question first, whose answer goes nowhere.
+    let mut said = vec![ping(1), open(0, "last words")];
+    said.extend((0..FRAMES).map(|at| data(0, piece, at + 1 == FRAMES)));
+    said.extend((0..200).map(ping));
+    said.push(open(2, "the very last"));
+    broken.store(true, Ordering::SeqCst);
+    raw.say(&said).await;
+    drop(raw);
+    let mut stream = soon(incoming.next()).await.expect("the session has ended");
+    let mut heard = Vec::new();
+    soon(stream.read_to_end(&mut heard)).await.unwrap();
+    assert_eq!(heard.len(), FRAMES * piece.len());
+    let last = soon(incoming.next()).await.expect("the session has ended");
+    assert_eq!(last.label(), "the very last");
+    soon(session.closed()).await;
+    assert!(stream.write_all(b"nobody hears this").await.is_err());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_takes_nothing_and_says_nothing_is_not_waited_for() {
+    let (ours, theirs) = duplex(PIPE);
+    let broken = Arc::new(AtomicBool::new(false));
+    let ours = Fragile {
+        io: ours,
+        broken: Arc::clone(&broken),
+    };
+    let us = local();
+    let answered = answer(ours, &us, Answer::default(), |_| ready(true), Config::default());
+    let (answered, _raw) = tokio::join!(answered, Raw::dial(theirs));
+    let (session, _incoming) = answered.unwrap();
+    let mut stream = session.open_stream("").await.unwrap();
+    broken.store(true, Ordering::SeqCst);
+    let write = async { while stream.write_all(b"x").await.is_ok() && stream.flush().await.is_ok() {} };
+    write.await;
+    let reason = session.closed().await;
+    assert!(matches!(&*reason, Error::Io { .. }), "{reason}");
+}

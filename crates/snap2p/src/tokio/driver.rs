@@ -57,6 +57,8 @@ pub(super) struct Driver<R> {
     /// Since when it waits for room in the shared memory, and since when a frame comes that takes of it.
     starved: Option<Instant>,
     large: Option<Instant>,
+    /// Until when what the peer has said is read though nothing can be written any more.
+    deaf_until: Option<Instant>,
     stage: Stage,
     /// What the session takes a place in, until its socket is closed.
     _seat: Option<Seat>,
@@ -105,6 +107,7 @@ impl<R: AsyncRead + Send + Unpin> Driver<R> {
             close_timeout: config.close_timeout,
             starved: None,
             large: None,
+            deaf_until: None,
             stage: Stage::Open,
             _seat: seat,
             span,
@@ -130,19 +133,20 @@ impl<R: AsyncRead + Send + Unpin> Driver<R> {
 
     /// One round of a session that stands. An error is its end.
     fn run(&mut self, cx: &mut Context<'_>) -> Result<Turn, Error> {
-        let (may_read, closing) = {
+        let (may_read, closing, broken) = {
             let input = &mut self.input;
             self.link.with(|state| -> Result<_, Error> {
                 if state.was_paused() && !input.is_empty() {
                     state.machine.handle_input(input, now())?;
                     state.holds(input.capacity());
                 }
-                if let Some(error) = state.take_broken() {
-                    return Err(io_error("cannot write to the peer", error));
-                }
-                Ok((state.may_read(), state.is_closing()))
+                Ok((state.may_read(), state.is_closing(), state.is_broken()))
             })?
         };
+        // A peer that has closed takes nothing any more, and may have said something before: until its end or ours is reached.
+        if broken && self.deaf_until.is_none() {
+            self.deaf_until = Some(self.close_deadline());
+        }
         self.hand_over_claimed();
         let mut again = false;
         if !may_read {
@@ -252,12 +256,20 @@ impl<R: AsyncRead + Send + Unpin> Driver<R> {
                 seconds: limits::LARGE_FRAME_TIMEOUT.as_secs(),
             });
         }
+        if self.deaf_until.is_some_and(|until| until <= Instant::now())
+            && let Some(error) = self.link.with(|state| state.take_broken())
+        {
+            return Err(io_error("cannot write to the peer", error));
+        }
         let drained = match self.stage {
             Stage::Draining { until } => Some(until),
             _ => None,
         };
         let due = self.link.with(|state| {
-            let ours = [patience, whole, drained].into_iter().flatten().map(Instant::into_std);
+            let ours = [patience, whole, drained, self.deaf_until]
+                .into_iter()
+                .flatten()
+                .map(Instant::into_std);
             let due = state.machine.poll_timeout().into_iter().chain(ours).min();
             state.arm(due);
             due

@@ -59,8 +59,10 @@ pub(super) struct State {
     /// Whether `output` was used since the task last looked: then it is kept for more of the same.
     busy: bool,
     unflushed: bool,
-    /// How writing failed.
+    /// How writing failed, and whether the task knows. What the peer has said before can still be read, so that alone is not the
+    /// end; what is written goes nowhere.
     broken: Option<io::Error>,
+    told_broken: bool,
     /// What the session takes of the memory that it shares with others, and what the input takes, of which the task has the
     /// most.
     lease: Lease,
@@ -146,6 +148,7 @@ impl Link {
                 busy: false,
                 unflushed: false,
                 broken: None,
+                told_broken: false,
                 lease,
                 input: 0,
                 denied: None,
@@ -239,7 +242,10 @@ impl State {
             self.wake_flushers();
             let due = self.machine.poll_timeout();
             let is_early = |due| self.armed.is_none_or(|armed| due < armed);
-            if due.is_some_and(is_early) || (self.paused && self.machine.wants_input()) || self.broken.is_some() {
+            if due.is_some_and(is_early)
+                || (self.paused && self.machine.wants_input())
+                || (self.broken.is_some() && !self.told_broken)
+            {
                 self.wake_driver();
             }
         } else {
@@ -282,6 +288,10 @@ impl State {
 
     /// Hands the output to the socket. `true` if it took everything.
     fn push_out(&mut self) -> bool {
+        if self.broken.is_some() {
+            self.output.clear();
+            return false;
+        }
         // The socket wakes the task once there is room; before the task runs there is nobody to wake.
         let Some(driver) = &self.driver else { return false };
         let mut cx = Context::from_waker(driver);
@@ -441,7 +451,7 @@ impl State {
     pub(super) fn over(&self) -> Option<Error> {
         match &self.ended {
             Some(reason) => Some(Error::Closed(code_of(reason))),
-            None if self.closing => Some(Error::Closed(ErrorCode::ConnectionClosed)),
+            None if self.closing || self.broken.is_some() => Some(Error::Closed(ErrorCode::ConnectionClosed)),
             None => None,
         }
     }
@@ -554,6 +564,12 @@ impl State {
 
     pub(super) const fn is_closing(&self) -> bool {
         self.closing
+    }
+
+    /// Whether the writing has failed, as the task then knows.
+    pub(super) const fn is_broken(&mut self) -> bool {
+        self.told_broken = self.broken.is_some();
+        self.told_broken
     }
 
     pub(super) fn take_broken(&mut self) -> Option<io::Error> {
