@@ -26,8 +26,8 @@ pub const SHARED_MEMORY: usize = 64 << 20;
 #[cfg(feature = "tokio")]
 pub const MEMORY_PATIENCE: Duration = Duration::from_secs(5);
 /// How long a frame may take from its first byte to its last when it takes of the shared memory: else whoever sends a large one
-/// byte by byte holds it for ever. The reference gives a session up itself when a PING waits behind a frame for 10 s, so none of
-/// its frames takes longer than 40 s.
+/// byte by byte, or takes no answers meanwhile, holds it for ever. The reference gives a session up itself when a PING waits
+/// behind a frame for 10 s, so none of its frames takes longer than 40 s.
 #[cfg(feature = "tokio")]
 pub const LARGE_FRAME_TIMEOUT: Duration = Duration::from_secs(60);
 /// The tag behind every encrypted frame.

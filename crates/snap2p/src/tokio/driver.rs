@@ -133,6 +133,7 @@ impl<R: AsyncRead + Send + Unpin> Driver<R> {
 
     /// One round of a session that stands. An error is its end.
     fn run(&mut self, cx: &mut Context<'_>) -> Result<Turn, Error> {
+        let before = self.input.len();
         let (may_read, closing, broken) = {
             let input = &mut self.input;
             self.link.with(|state| -> Result<_, Error> {
@@ -143,6 +144,9 @@ impl<R: AsyncRead + Send + Unpin> Driver<R> {
                 Ok((state.may_read(), state.is_closing(), state.is_broken()))
             })?
         };
+        if self.input.len() < before {
+            self.watch_frame(before);
+        }
         // A peer that has closed takes nothing any more, and may have said something before: until its end or ours is reached.
         if broken && self.deaf_until.is_none() {
             self.deaf_until = Some(self.close_deadline());
@@ -150,8 +154,8 @@ impl<R: AsyncRead + Send + Unpin> Driver<R> {
         self.hand_over_claimed();
         let mut again = false;
         if !may_read {
-            // That the rest of a frame does not come is then no fault of the peer's.
-            (self.starved, self.large) = (None, None);
+            // It is the application that it waits for, or the peer.
+            self.starved = None;
         } else {
             let before = self.input.len();
             match self.poll_read(cx) {

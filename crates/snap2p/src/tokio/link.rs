@@ -576,9 +576,9 @@ impl State {
         self.broken.take()
     }
 
-    /// Whether all that was to be sent has left.
+    /// Whether all that was to be sent has left, or cannot leave any more.
     pub(super) fn is_sent(&self) -> bool {
-        self.output.is_empty() && !self.unflushed && !self.machine.has_unsent()
+        self.broken.is_some() || (self.output.is_empty() && !self.unflushed && !self.machine.has_unsent())
     }
 
     pub(super) fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

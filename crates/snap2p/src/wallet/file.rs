@@ -1,9 +1,8 @@
 //! A wallet under a password: the reference's file.
 //!
 //! JSON with two spaces of indent. The words are encrypted by AES-256-GCM under a key that scrypt makes of the password
-//! (N = 131072, r = 8, p = 1), which takes 128 MiB and 0.4 s of a core, a second of one that
-//! is busy: run it off the async threads, with
-//! `tokio::task::spawn_blocking` or the like.
+//! (N = 131072, r = 8, p = 1), which takes 128 MiB and 0.4 s of a core, a second of one that is busy: run it off the
+//! async threads, with `tokio::task::spawn_blocking` or the like.
 //!
 //! Network, address, name and date stand in clear and nothing protects them. The address is compared with the words on
 //! [`Sealed::open`]; whoever can write the file can still rename it, and can turn a mainnet wallet into the testnet wallet of the

@@ -40,7 +40,7 @@ impl Session {
         self.decoder.missing(input)
     }
 
-    /// How much memory is held by what has arrived and was not read, bytes: a little more than its length. Whoever shares memory
+    /// How much memory is held by what has arrived and was not read, bytes: the frames of which something is. Whoever shares memory
     /// among sessions counts this, and the input that is lent to [`handle_input`](Self::handle_input).
     #[must_use]
     pub const fn held(&self) -> usize {
