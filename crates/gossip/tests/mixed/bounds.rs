@@ -1,0 +1,72 @@
+//! Bounds of the links, each driven past: memory stays at the bound, and honest peers notice nothing.
+
+use crate::network::keys;
+use handfast_gossip::{
+    Refused,
+    secure::{LINE_MAX, Message, SIGNED_MAX, read_batch},
+};
+use handfast_json::Value;
+
+/// Lists in lists, `depth` deep, and in the innermost as many numbers as fit a line.
+fn nested(depth: usize, numbers: usize) -> Value {
+    let list = vec!["1"; numbers].join(",");
+    let text = format!("{{\"n\":{}{list}{}}}", "[".repeat(depth), "]".repeat(depth));
+    handfast_json::parse(text).unwrap()
+}
+
+/// What secure-gossip would sign and send, whatever we think of it.
+fn of_the_original(content: &Value) -> Vec<u8> {
+    let author = keys(99);
+    let signature = author.sign(content.to_pretty().as_bytes()).unwrap();
+    let mut data = content.clone();
+    if let Value::Object(data) = &mut data {
+        use base64::{Engine, engine::general_purpose::STANDARD};
+        let text = format!("{}.sig.ed25519", STANDARD.encode(signature.as_bytes()));
+        data.insert("signature", text.as_str());
+    }
+    let public = author.public().to_base64();
+    format!("{{\"data\":{data},\"public\":\"{public}.ed25519\",\"seq\":0}}").into_bytes()
+}
+
+#[test]
+fn a_line_that_is_signed_as_megabytes_is_neither_taken_nor_published() {
+    let deep = nested(61, 32_000);
+    assert!(deep.to_pretty().len() > 3 * SIGNED_MAX);
+    let line = of_the_original(&deep);
+    assert!(line.len() <= LINE_MAX);
+    assert_eq!(Message::parse(&line).err(), Some(Refused::Forged));
+    let refused = Message::sign(&keys(1), &deep, 1).unwrap_err().to_string();
+    assert!(refused.contains("1 MiB") && refused.contains("less deep"), "{refused}");
+    // What the two refuse is the same, to the byte.
+    let depth = (3..61)
+        .rev()
+        .find(|depth| Message::sign(&keys(1), &nested(*depth, 32_000), 1).is_ok());
+    let depth = depth.unwrap();
+    let [within, beyond] = [depth, depth + 1].map(|depth| nested(depth, 32_000));
+    assert!(within.to_pretty().len() <= SIGNED_MAX && beyond.to_pretty().len() > SIGNED_MAX);
+    assert!(Message::parse(&of_the_original(&within)).is_ok());
+    assert!(Message::parse(&of_the_original(&beyond)).is_err());
+}
+
+#[test]
+fn honest_messages_of_any_shape_pass_up_to_the_longest_line() {
+    let many = |piece: &str| {
+        let count = (LINE_MAX - 400) / (piece.len() + 1);
+        vec![piece; count].join(",")
+    };
+    for text in [
+        format!("{{\"text\":\"{}\"}}", "x".repeat(LINE_MAX - 400)),
+        format!("{{\"list\":[{}]}}", many("1")),
+        format!("{{\"points\":[{}]}}", many("[1,2]")),
+        format!("{{\"map\":{{\"geometry\":{{\"coordinates\":[[{}]]}}}}}}", many("[1,2]")),
+        format!("{{\"table\":[{}]}}", many("{\"a\":1,\"b\":[]}")),
+        format!("{{\"a\":{{\"b\":{{\"c\":{{\"d\":{{\"e\":[{}]}}}}}}}}}}", many("0")),
+    ] {
+        let content = handfast_json::parse(&text).unwrap();
+        let message = Message::sign(&keys(1), &content, 1).unwrap();
+        assert!(message.line().len() > LINE_MAX - 500);
+        let read = read_batch(&[message.line().clone()]);
+        assert!(read.iter().all(Result::is_ok), "{}…", &text[..20]);
+        assert!(Message::parse(&of_the_original(&content)).is_ok());
+    }
+}
