@@ -27,7 +27,7 @@
 //! | a restarted author is not heard | numbers begin at the milliseconds since 1970 times 1024, and go on above what the author is known to have used |
 //! | numbers are not signed: an absurd one mutes its author | no number decides whether a message is taken here; `sig2` proves ours; what cannot be right does not go to peers of the original's kind (see below) |
 //! | the same message under a higher number is a new one | messages are named by signature and key, and delivered once |
-//! | what comes out of order is dropped | it is delivered; for peers of the original's kind each author's messages are put in order within a round |
+//! | what comes out of order is dropped | it is delivered; for peers of the original's kind each author's messages are put in order within a round, and what came over links of our kind waits up to two seconds for what its author said before |
 //! | numbers may be anything, other members are passed on unsigned | lines are passed on in one canonical form with nothing but what is known |
 //! | closed streams are written to | they are forgotten |
 //! | a peer that does not read fills the memory | [`Config::outbox`], [`Config::congested`], [`Config::patience`] |

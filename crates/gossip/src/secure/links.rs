@@ -12,12 +12,15 @@ use super::{
 };
 use crate::{
     Author, Error, Item, MessageId, Refused, Sequence, Time,
-    swarm::{self, Delivery, Frame, History, Swarm},
+    swarm::{self, Delivery, Frame, History, Lines, Order, Swarm},
 };
 use bytes::BytesMut;
 use handfast_json::Value;
 use handfast_keys::KeyPair;
-use std::collections::{BTreeMap, VecDeque};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    time::Duration,
+};
 
 /// Messages that wait for their check at most, and their bytes: then they are checked, even before the next poll.
 const UNCHECKED_MAX: usize = 512;
@@ -84,6 +87,9 @@ pub struct Links {
     unchecked: Vec<(LinkId, Opened)>,
     unchecked_bytes: usize,
     rounds: Rounds,
+    /// Messages that came over links of our kind before those that their authors made earlier: the tree overtakes catch-up
+    /// where a link is new, and the original drops what comes late. They wait for [`swarm::Config::order_timeout`] at most.
+    early: Lines<LinkId>,
     /// When the next round is due, if anything waits for it.
     round_at: Option<Time>,
     start: Time,
@@ -109,6 +115,7 @@ impl Links {
             unchecked: Vec::new(),
             unchecked_bytes: 0,
             rounds: Rounds::default(),
+            early: Lines::default(),
             round_at: None,
             start: now,
             numbers: Numbers::new(),
@@ -152,7 +159,10 @@ impl Links {
             .iter()
             .flat_map(|author| history.newest(author, self.config.replay));
         for item in newest.take(REPLAY_MAX) {
-            // What waits for the next round is not given twice.
+            // What waits for those before it, or for the next round, is not given twice.
+            if self.early.holds(item) {
+                continue;
+            }
             self.rounds.holds(&item.id, id);
             if self.numbers.believes(item) {
                 link.defer(item.body.clone(), &self.config);
@@ -326,9 +336,25 @@ impl Links {
         }
     }
 
-    /// Puts a new message on the list for peers of the original's kind.
-    fn pass_on(&mut self, item: Item, from: Option<LinkId>, now: Time) {
-        if self.numbers.believes(&item) {
+    /// Puts a new message on the list for peers of the original's kind, unless earlier ones of its author may come yet.
+    fn pass_on(&mut self, delivery: Delivery<LinkId>, now: Time) {
+        if !self.numbers.believes(&delivery.item) {
+            return;
+        }
+        // A peer of the original's kind has said all that it will ever say of what came before, and deliveries that are in
+        // order have waited already.
+        let from = delivery.from.and_then(|from| self.links.get(&from));
+        let in_order = from.is_some_and(|from| from.speaks != Speaks::Ours);
+        let patience = if in_order || self.config.swarm.order == Order::PerAuthor {
+            Duration::ZERO
+        } else {
+            self.config.swarm.order_timeout
+        };
+        let mut passed = Vec::new();
+        self.early
+            .push(delivery, patience, now, |delivery| passed.push(delivery));
+        self.early.timeout(now, |delivery| passed.push(delivery));
+        for Delivery { item, from, .. } in passed {
             self.wait_for_round(item, from, now);
         }
     }
@@ -341,7 +367,7 @@ impl Links {
                 // Rounds keep their rhythm, whenever messages come.
                 let micros = u64::try_from(interval.as_micros()).unwrap_or(u64::MAX).max(1);
                 let past = u64::try_from(now.since(self.start).as_micros()).unwrap_or(u64::MAX) % micros;
-                let rest = std::time::Duration::from_micros(micros - past);
+                let rest = Duration::from_micros(micros - past);
                 self.round_at.get_or_insert(now + rest);
             }
             None if self.rounds.is_full() => self.rounds.halve(),
@@ -388,7 +414,7 @@ impl Links {
                 swarm::Output::Fault { peer, fault } => self.drop(peer, fault.into(), now),
                 swarm::Output::Deliver(delivery) => {
                     self.remember_own(&delivery.item);
-                    self.pass_on(delivery.item.clone(), delivery.from, now);
+                    self.pass_on(delivery.clone(), now);
                     if delivery.item.author != self.me {
                         return Some(Output::Deliver(delivery));
                     }
@@ -476,6 +502,11 @@ impl Links {
         self.announce_all();
     }
 
+        let mut passed = Vec::new();
+        self.early.timeout(now, |delivery| passed.push(delivery));
+        for Delivery { item, from, .. } in passed {
+            self.wait_for_round(item, from, now);
+        }
     /// When [`handle_timeout`](Self::handle_timeout) wants to be called, if ever.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Time> {
@@ -486,7 +517,10 @@ impl Links {
             };
             [until, link.gives_up(&self.config)]
         });
-        links.chain([self.round_at, self.swarm.poll_timeout()]).flatten().min()
+        links
+            .chain([self.round_at, self.early.next_due(), self.swarm.poll_timeout()])
+            .flatten()
+            .min()
     }
 
     /// The messages that are kept.

@@ -15,8 +15,8 @@ use std::{
 pub struct History {
     kept: HashMap<MessageId, Kept>,
     authors: BTreeMap<Author, Shelf>,
-    /// Every message by age.
-    ages: BTreeSet<(Time, MessageId)>,
+    /// Every message by age; of those made in one millisecond, as a session's first thousand are, by number.
+    ages: BTreeSet<(Time, u64, MessageId)>,
     sum: Sum,
     bytes: usize,
     /// How many messages have numbers that their authors did not sign.
@@ -159,7 +159,7 @@ impl History {
         self.bytes = self.bytes.saturating_add(item.body.len());
         self.claimed += usize::from(item.sequence.proven().is_none());
         self.sum.add(&id);
-        self.ages.insert((born, id));
+        self.ages.insert((born, item.sequence.number(), id));
         let shelf = self.authors.entry(author).or_default();
         shelf.sum.add(&id);
         shelf.numbers.insert((item.sequence.number(), id));
@@ -175,8 +175,8 @@ impl History {
     }
 
     /// Takes out one message that is too old or for which there is no room.
-    pub(super) fn evict(&mut self, config: &Config, now: Time) -> Option<Evicted> {
-        let &(oldest, id) = self.ages.first()?;
+    pub(super) fn evict(&mut self, config: &Config, now: Time) -> Option<Item> {
+        let &(oldest, _, id) = self.ages.first()?;
         let aged = now.since(oldest) > config.history_age;
         let full = self.bytes > config.history_bytes || self.len() > config.history_messages;
         if !aged && !full {
@@ -203,7 +203,7 @@ impl History {
         // One microsecond more, because a message of exactly this age is still kept.
         self.ages
             .first()
-            .map(|&(born, _)| born + age + Duration::from_micros(1))
+            .map(|&(born, ..)| born + age + Duration::from_micros(1))
     }
 }
 

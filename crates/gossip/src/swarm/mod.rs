@@ -38,12 +38,12 @@ pub use frame::{
 };
 pub use history::History;
 pub use missing::MISSING_PER_PEER;
+pub(crate) use order::Lines;
 
 use crate::{Item, MessageId, PeerId, Refused, Rules, Time};
 use bytes::Bytes;
 use catchup::{Catchup, Context};
 use missing::Missing;
-use order::Lines;
 use rand::{SeedableRng, rngs::ChaCha8Rng};
 use seen::Seen;
 use std::collections::{HashSet, VecDeque};

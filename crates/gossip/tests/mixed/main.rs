@@ -5,6 +5,7 @@ mod bounds;
 mod faults;
 mod lines;
 mod network;
+mod order;
 mod original;
 
 use handfast_json::Value;
