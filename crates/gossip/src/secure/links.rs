@@ -151,13 +151,23 @@ impl Links {
         Ok(id)
     }
 
-    /// Gives a peer that cannot ask what it may have missed: the last messages of each author, in order.
+    /// Gives a peer that cannot ask what it may have missed: the last messages of each author, in order. Where all of that
+    /// is too much, each author has the same share, and with more authors than messages, each link begins with others.
     fn replay(&mut self, id: LinkId, link: &mut Link) {
         let history = self.swarm.history();
-        let authors: Vec<Author> = history.authors().map(|(author, _)| *author).collect();
-        let newest = authors
-            .iter()
-            .flat_map(|author| history.newest(author, self.config.replay));
+        let mut authors: Vec<(Author, usize)> = history.authors().map(|(author, count)| (*author, count)).collect();
+        let most = |share: usize| authors.iter().map(|(_, count)| share.min(*count)).sum::<usize>();
+        let mut share = self.config.replay.min(REPLAY_MAX);
+        while share > 1 && most(share) > REPLAY_MAX {
+            share -= (share / 8).max(1);
+        }
+        if authors.len() > REPLAY_MAX {
+            // Keys are free. Whoever has the least ones must not be all that is ever heard of.
+            let turns = usize::try_from(id.0).unwrap_or_default();
+            let begin = turns.wrapping_mul(REPLAY_MAX) % authors.len();
+            authors.rotate_left(begin);
+        }
+        let newest = authors.iter().flat_map(|(author, _)| history.newest(author, share));
         for item in newest.take(REPLAY_MAX) {
             // What waits for those before it, or for the next round, is not given twice.
             if self.early.holds(item) {

@@ -1,11 +1,20 @@
 //! Bounds of the links, each driven past: memory stays at the bound, and honest peers notice nothing.
 
-use crate::network::keys;
+use crate::{
+    n,
+    network::{Network, keys},
+    original::line,
+};
 use handfast_gossip::{
     Refused,
-    secure::{LINE_MAX, Message, SIGNED_MAX, read_batch},
+    secure::{Config, LINE_MAX, Message, SIGNED_MAX, read_batch},
 };
 use handfast_json::Value;
+use std::{collections::BTreeMap, time::Duration};
+
+const SECOND: Duration = Duration::from_secs(1);
+/// What a peer of the original's kind is given at most when it comes.
+const REPLAY_MAX: usize = 4096;
 
 /// Lists in lists, `depth` deep, and in the innermost as many numbers as fit a line.
 fn nested(depth: usize, numbers: usize) -> Value {
@@ -69,4 +78,52 @@ fn honest_messages_of_any_shape_pass_up_to_the_longest_line() {
         assert!(read.iter().all(Result::is_ok), "{}…", &text[..20]);
         assert!(Message::parse(&of_the_original(&content)).is_ok());
     }
+}
+
+/// Each author's messages in a log of lines.
+fn by_author(log: &[u8]) -> BTreeMap<String, Vec<u64>> {
+    let mut authors: BTreeMap<String, Vec<u64>> = BTreeMap::new();
+    for line in log.split(|byte| *byte == b'\n') {
+        if let Ok(message) = Message::parse(line) {
+            let numbers = authors.entry(message.author().to_string()).or_default();
+            numbers.push(message.content().get("n").and_then(|n| n.as_u64()).unwrap());
+        }
+    }
+    authors
+}
+
+#[test]
+fn who_comes_late_is_given_so_many_messages_and_a_share_of_each_authors_last() {
+    let mut network = Network::new(9);
+    let config = Config {
+        replay: 5000,
+        ..Config::default()
+    };
+    let (ours, stranger) = (network.ours(config), network.original());
+    let edge = network.join(ours, stranger);
+    network.rounds = false;
+    let mut lines = Vec::new();
+    for number in 0..4500u64 {
+        lines.extend(line(&keys(99), &n(number), &number.to_string()));
+    }
+    for quiet in 100..200 {
+        lines.extend(line(&keys(quiet), &n(u64::from(quiet)), "0"));
+    }
+    network.inject(edge, ours, &lines);
+    network.run(SECOND);
+    assert_eq!(network.links(ours).history().len(), 4600);
+    let late = network.original();
+    let behind = network.join(ours, late);
+    network.run(SECOND);
+    let given = by_author(network.log(behind, late));
+    let count: usize = given.values().map(Vec::len).sum();
+    assert!(count <= REPLAY_MAX && count > REPLAY_MAX / 2, "{count}");
+    assert_eq!(given.len(), 101, "nobody is left out for the sake of the loud one");
+    let loud = given.values().max_by_key(|numbers| numbers.len()).unwrap();
+    assert_eq!(loud.last(), Some(&4499), "the last ones, in order");
+    assert!(loud.is_sorted());
+    // It goes on from there.
+    network.inject(edge, ours, &line(&keys(99), &n(4500), "4500"));
+    network.run(SECOND);
+    assert!(network.heard(late).contains(&4500));
 }
