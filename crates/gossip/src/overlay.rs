@@ -501,6 +501,7 @@ impl<P: PeerId, R: Rules<P>> Topic<P, R> {
                     });
                 }
                 swarm::Output::Deliver(delivery) => output.push_back(OutEvent::Deliver { topic: id, delivery }),
+                swarm::Output::Proved(_) => {}
                 swarm::Output::Fault { peer, fault } => faults.push((peer, fault)),
             }
         }

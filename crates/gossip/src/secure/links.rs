@@ -250,9 +250,10 @@ impl Links {
         let Ok(opened) = self.rules.reader().open(line) else {
             return false;
         };
-        if self.swarm.history().get(&opened.id).is_some() {
+        if let Some(kept) = self.swarm.history().get(&opened.id) {
             self.rounds.holds(&opened.id, link);
-            if !self.numbers.withholds(&opened.id) {
+            let may_prove = opened.claims_proof() && kept.sequence.proven().is_none();
+            if !may_prove && !self.numbers.withholds(&opened.id) {
                 return true;
             }
         }
@@ -270,9 +271,14 @@ impl Links {
         let (links, batch): (Vec<_>, Vec<_>) = std::mem::take(&mut self.unchecked).into_iter().unzip();
         for (link, read) in links.into_iter().zip(self.rules.reader().check(batch)) {
             match read {
-                Ok(item) if self.numbers.withholds(&item.id) => self.better_number(item, link, now),
                 // What is not new costs its author nothing, whoever sends it again.
-                Ok(item) if !self.swarm.wants(&item, now) => self.rounds.holds(&item.id, link),
+                Ok(item) if !self.swarm.wants(&item, now) => {
+                    self.rounds.holds(&item.id, link);
+                    if self.numbers.withholds(&item.id) {
+                        self.better_number(item.clone(), Some(link), now);
+                    }
+                    self.swarm.prove(item, now);
+                }
                 Ok(item) => match self.rules.count(item.author, now) {
                     Ok(()) => {
                         self.swarm.publish(item, Some(link), now);
@@ -291,11 +297,11 @@ impl Links {
     }
 
     /// Another copy of a message whose number was not believed.
-    fn better_number(&mut self, item: Item, link: LinkId, now: Time) {
+    fn better_number(&mut self, item: Item, link: Option<LinkId>, now: Time) {
         let id = item.id;
         if self.numbers.believes(&item) {
             self.numbers.released(&id);
-            self.wait_for_round(item, Some(link), now);
+            self.wait_for_round(item, link, now);
         }
     }
 
@@ -422,6 +428,12 @@ impl Links {
             match self.swarm.poll(&mut self.rules, now)? {
                 swarm::Output::Send { to, frame } => self.send(to, &frame, now),
                 swarm::Output::Fault { peer, fault } => self.drop(peer, fault.into(), now),
+                swarm::Output::Proved(item) => {
+                    self.remember_own(&item);
+                    if self.numbers.withholds(&item.id) {
+                        self.better_number(item, None, now);
+                    }
+                }
                 swarm::Output::Deliver(delivery) => {
                     self.remember_own(&delivery.item);
                     self.pass_on(delivery.clone(), now);
@@ -490,6 +502,11 @@ impl Links {
         if self.swarm.poll_timeout().is_some_and(|at| at <= now) {
             self.swarm.handle_timeout(now);
         }
+        let mut passed = Vec::new();
+        self.early.timeout(now, |delivery| passed.push(delivery));
+        for Delivery { item, from, .. } in passed {
+            self.wait_for_round(item, from, now);
+        }
         if self.round_at.is_some_and(|at| at <= now) {
             self.make_round(false, now);
         }
@@ -512,11 +529,6 @@ impl Links {
         self.announce_all();
     }
 
-        let mut passed = Vec::new();
-        self.early.timeout(now, |delivery| passed.push(delivery));
-        for Delivery { item, from, .. } in passed {
-            self.wait_for_round(item, from, now);
-        }
     /// When [`handle_timeout`](Self::handle_timeout) wants to be called, if ever.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Time> {

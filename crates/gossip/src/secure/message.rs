@@ -274,6 +274,11 @@ impl Opened {
         &self.line
     }
 
+    /// Whether the line has what may be the author's signature of its number.
+    pub(crate) const fn claims_proof(&self) -> bool {
+        self.proof.is_some()
+    }
+
     /// Bytes of memory that wait with it.
     pub(crate) fn weight(&self) -> usize {
         self.signed.len() + self.line.len()
@@ -423,14 +428,14 @@ fn open(message: Document<'_>, length: usize, keys: &mut Recent<[u8; 32], Option
     // Room for most, so that nothing is copied while they grow.
     let mut signed = Vec::with_capacity(length);
     data.without("signature").write_pretty(&mut signed);
+    if signed.len() > SIGNED_MAX {
+        return None;
+    }
     let mut line = Vec::with_capacity(length + 8);
     line.extend_from_slice(b"{\"data\":");
     data.write_compact(&mut line);
     let proof_at = write_tail(&mut line, &public, number, proof.as_ref());
     // What others would have to skip is not passed on, and a number may print longer than it was written.
-    if signed.len() > SIGNED_MAX {
-        return None;
-    }
     (line.len() <= LINE_MAX).then(|| Opened {
         id: name(&public, &signature),
         author: Author::from_bytes(public),

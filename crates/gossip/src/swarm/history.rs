@@ -182,20 +182,42 @@ impl History {
         if !aged && !full {
             return None;
         }
-        self.ages.pop_first();
-        let Kept { item, born, .. } = self.kept.remove(&id)?;
+        let Kept { item, born, .. } = self.remove(&id)?;
         self.floor = self.floor.max(born);
+        Some(item)
+    }
+
+    /// Puts a copy whose number its author has signed in the place of one whose number anybody may have made up; whether it
+    /// did.
+    pub(super) fn prove(&mut self, item: &Item, now: Time) -> bool {
+        let Some(kept) = self.kept.get(&item.id) else {
+            return false;
+        };
+        let (hops, settles) = (kept.hops, kept.settles);
+        if kept.item.sequence.proven().is_some() || item.sequence.proven().is_none() {
+            return false;
+        }
+        self.remove(&item.id);
+        self.insert(item.clone(), hops, settles, now);
+        true
+    }
+
+    fn remove(&mut self, id: &MessageId) -> Option<Kept> {
+        let kept = self.kept.remove(id)?;
+        let item = &kept.item;
+        let number = item.sequence.number();
+        self.ages.remove(&(kept.born, number, *id));
         self.bytes = self.bytes.saturating_sub(item.body.len());
         self.claimed -= usize::from(item.sequence.proven().is_none());
-        self.sum.subtract(&id);
+        self.sum.subtract(id);
         if let Some(shelf) = self.authors.get_mut(&item.author) {
-            shelf.sum.subtract(&id);
-            shelf.numbers.remove(&(item.sequence.number(), id));
+            shelf.sum.subtract(id);
+            shelf.numbers.remove(&(number, *id));
             if shelf.numbers.is_empty() {
                 self.authors.remove(&item.author);
             }
         }
-        Some(Evicted { item, aged })
+        Some(kept)
     }
 
     /// When the next message is too old.
@@ -205,14 +227,6 @@ impl History {
             .first()
             .map(|&(born, ..)| born + age + Duration::from_micros(1))
     }
-}
-
-/// A message that is not kept any more.
-#[derive(Debug)]
-pub(super) struct Evicted {
-    pub(super) item: Item,
-    /// Because of its age rather than for want of room.
-    pub(super) aged: bool,
 }
 
 /// When a message was made: what its proven number tells, and at the latest now.

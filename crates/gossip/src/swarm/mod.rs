@@ -91,6 +91,9 @@ pub enum Output<P> {
     },
     /// Hand this to the application.
     Deliver(Delivery<P>),
+    /// A message that was delivered under a number that anybody may have made up is kept under this one now, which its author
+    /// has signed: a relay had taken the proof away, and another copy had it. Nothing needs to be done.
+    Proved(Item),
     /// Drop this peer: it did what no honest one does. It is no neighbour any more.
     Fault {
         /// The peer.
@@ -170,8 +173,7 @@ impl<P: PeerId> Swarm<P> {
             return self.fault(from, fault, now);
         }
         match frame {
-            Frame::Gossip { id, hops, body } if self.knows(&id) => {
-                let _ = (hops, body);
+            Frame::Gossip { id, body, .. } if self.knows(&id) && !self.may_prove(&id, &body) => {
                 self.duplicate(&id, from, now);
             }
             Frame::Gossip { id, hops, body } => self.arrived(from, Some(id), hops, body),
@@ -324,6 +326,29 @@ impl<P: PeerId> Swarm<P> {
         !self.knows(&item.id) && !self.is_stale(item, now)
     }
 
+    /// Another sound copy of a message that is known. If the author has signed its number, and nothing proves the number of
+    /// the copy that is kept, whoever is served from here on gets this one: who was the first to bring a message must not
+    /// decide what is known of it.
+    ///
+    /// A copy whose number says that it is too old changes nothing: its name is remembered for as long as the other's.
+    pub(crate) fn prove(&mut self, item: Item, now: Time) {
+        if !self.is_stale(&item, now) && self.history.prove(&item, now) {
+            self.out.push_back(Output::Proved(item));
+            self.evict(now);
+        }
+    }
+
+    /// Whether a copy of a known message may have a proof of its number that the one that is kept lacks.
+    fn may_prove(&self, id: &MessageId, body: &Bytes) -> bool {
+        let kept = self.history.get(id);
+        kept.is_some_and(|kept| kept.sequence.proven().is_none() && kept.body != body)
+    }
+
+    /// The same, of one that is to be checked. A neighbour cannot make us check copies without end.
+    fn is_worth_proving(&mut self, id: &MessageId, arrived: &Arrived<P>, now: Time) -> bool {
+        self.may_prove(id, &arrived.body) && self.catchup.may_bring(&arrived.from, 1, now)
+    }
+
     fn is_stale(&self, item: &Item, now: Time) -> bool {
         self.seen.is_stale(item, self.config.history_age, now)
     }
@@ -352,7 +377,9 @@ impl<P: PeerId> Swarm<P> {
                 continue;
             }
             match arrived.id {
-                Some(id) if self.knows(&id) => self.duplicate(&id, arrived.from, now),
+                Some(id) if self.knows(&id) && !self.is_worth_proving(&id, &arrived, now) => {
+                    self.duplicate(&id, arrived.from, now);
+                }
                 Some(id) if !names.insert(id) => self.inbox.push_back(arrived),
                 _ => batch.push(arrived),
             }
@@ -394,6 +421,7 @@ impl<P: PeerId> Swarm<P> {
             if arrived.id.is_some() {
                 self.duplicate(&item.id, arrived.from, now);
             }
+            self.prove(item, now);
             return;
         }
         let found = self.missing.found(&item.id);
@@ -480,7 +508,7 @@ impl<P: PeerId> Swarm<P> {
 
     fn evict(&mut self, now: Time) {
         while let Some(evicted) = self.history.evict(&self.config, now) {
-            self.seen.evicted(evicted, &self.config, now);
+            self.seen.evicted(&evicted, &self.config);
         }
     }
 }

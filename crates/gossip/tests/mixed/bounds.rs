@@ -6,7 +6,7 @@ use crate::{
     original::line,
 };
 use handfast_gossip::{
-    Refused,
+    Refused, Sequence,
     secure::{Config, LINE_MAX, Message, SIGNED_MAX, read_batch},
 };
 use handfast_json::Value;
@@ -126,4 +126,35 @@ fn who_comes_late_is_given_so_many_messages_and_a_share_of_each_authors_last() {
     network.inject(edge, ours, &line(&keys(99), &n(4500), "4500"));
     network.run(SECOND);
     assert!(network.heard(late).contains(&4500));
+}
+
+#[test]
+fn a_proof_that_a_relay_took_away_is_put_back_when_another_copy_has_it() {
+    let mut network = Network::new(9);
+    let (ours, stranger, honest) = (network.ours(Config::default()), network.original(), network.original());
+    let edge = network.join(ours, stranger);
+    let behind = network.join(ours, honest);
+    network.rounds = false;
+    let real = Message::sign(&keys(99), &n(1), 1_800_000_000_000 * 1024).unwrap();
+    let text = String::from_utf8(real.line().to_vec()).unwrap();
+    let (bare, _) = text.split_once(",\"sig2\"").unwrap();
+    network.inject(edge, ours, format!("{bare}}}\n").as_bytes());
+    network.run(SECOND);
+    let kept = |network: &mut Network, node| -> Vec<Sequence> {
+        network.links(node).history().iter().map(|item| item.sequence).collect()
+    };
+    assert!(matches!(kept(&mut network, ours)[..], [Sequence::Claimed(_)]));
+    assert_eq!(network.heard(honest), [0u64; 0], "nobody vouches for the number");
+    network.inject(behind, ours, format!("{text}\n").as_bytes());
+    network.run(SECOND);
+    assert_eq!(kept(&mut network, ours), [real.sequence()]);
+    assert_eq!(network.heard(ours), [1]);
+    // Whoever comes now is given the proof, ours and theirs.
+    let (late, other) = (network.original(), network.ours(Config::default()));
+    let to_late = network.join(ours, late);
+    network.join(ours, other);
+    network.run(3 * SECOND);
+    assert_eq!(kept(&mut network, other), [real.sequence()]);
+    let log = String::from_utf8_lossy(network.log(to_late, late)).into_owned();
+    assert!(log.contains(&text), "{log}");
 }

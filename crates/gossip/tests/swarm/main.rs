@@ -6,4 +6,5 @@ mod heal;
 mod hostile;
 mod joiner;
 mod lab;
+mod proofs;
 mod tree;
