@@ -30,7 +30,7 @@ mod order;
 mod seen;
 mod tree;
 
-pub use catchup::{COMPARISONS_MAX, KNOWN_ITEMS_MAX};
+pub use catchup::{ALL_COMPARISONS_MAX, COMPARISONS_MAX, KNOWN_ITEMS_MAX};
 pub use config::{Config, Order};
 pub use frame::{
     ANNOUNCE_MAX, BODY_MAX, FRAME_MAX, Fault, Frame, GRAFT_MAX, ITEMS_MAX, Reconcile, Sketch, Summary, Vector,
@@ -267,7 +267,10 @@ impl<P: PeerId> Swarm<P> {
             out,
             now,
         };
-        self.catchup.timeout(|peer| tree.is_congested(peer), &mut cx);
+        let faults = self.catchup.timeout(|peer| tree.is_congested(peer), &mut cx);
+        for (peer, fault) in faults {
+            self.fault(peer, fault, now);
+        }
         self.lines
             .timeout(now, |delivery| self.out.push_back(Output::Deliver(delivery)));
         self.evict(now);

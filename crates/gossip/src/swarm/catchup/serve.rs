@@ -61,7 +61,7 @@ impl Bucket {
     }
 
     /// When there will be `cost` tokens.
-    fn when(&self, cost: u64, rate: u64) -> Time {
+    pub(super) fn when(&self, cost: u64, rate: u64) -> Time {
         let micros = u128::from(cost.saturating_sub(self.tokens)) * 1_000_000 / u128::from(rate.max(1));
         self.filled + Duration::from_micros(u64::try_from(micros).unwrap_or(u64::MAX).saturating_add(1))
     }
