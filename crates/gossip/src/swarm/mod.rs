@@ -52,6 +52,8 @@ use tree::Tree;
 /// Bytes of messages that wait for their check. Whoever drives the machine polls it after each frame, so this is reached
 /// only by one that does not; what is beyond it is dropped and comes by catch-up.
 const INBOX_BYTES_MAX: usize = 16 << 20;
+/// What a waiting message costs beyond its bytes, so that empty ones are counted for what they are.
+const ARRIVED_COST: usize = 128;
 
 /// One topic's broadcast, catch-up and history. The module's page says how to drive it.
 #[derive(Debug)]
@@ -362,8 +364,9 @@ impl<P: PeerId> Swarm<P> {
     }
 
     fn arrived(&mut self, from: P, id: Option<MessageId>, hops: u16, body: Bytes) {
-        if body.len() <= self.config.message_max && self.inbox_bytes + body.len() <= INBOX_BYTES_MAX {
-            self.inbox_bytes += body.len();
+        let cost = body.len() + ARRIVED_COST;
+        if body.len() <= self.config.message_max && self.inbox_bytes + cost <= INBOX_BYTES_MAX {
+            self.inbox_bytes += cost;
             self.inbox.push_back(Arrived { from, id, hops, body });
         }
     }
@@ -512,6 +515,69 @@ impl<P: PeerId> Swarm<P> {
     fn evict(&mut self, now: Time) {
         while let Some(evicted) = self.history.evict(&self.config, now) {
             self.seen.evicted(&evicted, &self.config);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Author, Sequence};
+
+    /// Messages that are named by their first bytes.
+    struct Named;
+
+    impl Rules<u32> for Named {
+        fn read(&mut self, bodies: &[Bytes], _: Time) -> Vec<Result<Item, Refused>> {
+            let read = |body: &Bytes| {
+                let name = body.first_chunk().ok_or(Refused::Unwelcome)?;
+                Ok(Item {
+                    id: MessageId::from_bytes(*name),
+                    author: Author::from_bytes([1; 32]),
+                    sequence: Sequence::Claimed(0),
+                    body: body.clone(),
+                })
+            };
+            bodies.iter().map(read).collect()
+        }
+    }
+
+    #[test]
+    fn what_is_handed_in_without_polling_fills_no_more_than_the_inbox() {
+        let now = Time::from_micros(1);
+        let name = |number: u32| {
+            let mut name = [0; 32];
+            name[..4].copy_from_slice(&number.to_be_bytes());
+            name
+        };
+        let gossip = |number: u32, length: usize| {
+            let mut body = name(number)[..length.min(32)].to_vec();
+            body.resize(length, 0);
+            Frame::Gossip {
+                id: MessageId::from_bytes(name(number)),
+                hops: 1,
+                body: body.into(),
+            }
+        };
+        for length in [256 << 10, 0] {
+            let mut swarm = Swarm::new(Config::default(), [1; 32], now);
+            swarm.neighbour_up(1u32, now);
+            let most = INBOX_BYTES_MAX / (length + ARRIVED_COST);
+            for number in 0..most as u32 + 100 {
+                swarm.handle(1, gossip(number, length), now);
+                assert!(swarm.inbox_bytes <= INBOX_BYTES_MAX);
+            }
+            assert_eq!(swarm.inbox.len(), most);
+            let mut delivered = 0;
+            while let Some(output) = swarm.poll(&mut Named, now) {
+                delivered += usize::from(matches!(output, Output::Deliver(_)));
+            }
+            assert_eq!(delivered, if length == 0 { 0 } else { most });
+            assert_eq!((swarm.inbox_bytes, swarm.inbox.len()), (0, 0));
+            // What was dropped is not burnt.
+            swarm.handle(1, gossip(most as u32, 300), now);
+            let last = std::iter::from_fn(|| swarm.poll(&mut Named, now));
+            assert_eq!(last.filter(|output| matches!(output, Output::Deliver(_))).count(), 1);
         }
     }
 }

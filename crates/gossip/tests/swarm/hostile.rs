@@ -7,8 +7,8 @@ use bytes::Bytes;
 use handfast_gossip::{
     Item, MessageId, Sequence,
     swarm::{
-        ALL_COMPARISONS_MAX, ANNOUNCE_MAX, COMPARISONS_MAX, Config, Fault, Frame, GRAFT_MAX, KNOWN_ITEMS_MAX,
-        MISSING_PER_PEER, Reconcile, Sketch, Summary, Vector, WANT_MAX, Want,
+        ANNOUNCE_MAX, COMPARISONS_MAX, Config, Fault, Frame, GRAFT_MAX, KNOWN_ITEMS_MAX, MISSING_PER_PEER, Reconcile,
+        Sketch, Summary, Vector, WANT_MAX, Want,
     },
 };
 use rand::RngExt;
