@@ -372,10 +372,11 @@ impl<P: PeerId> Swarm<P> {
     }
 
     /// Asks the rules about what has arrived. Of several under one name, the first is asked about; only if it is refused,
-    /// the next one matters.
+    /// the next one matters, which is another neighbour's: of one neighbour's, the first counts. So there are never more
+    /// rounds than neighbours, whatever one of them sends.
     fn read(&mut self, rules: &mut dyn Rules<P>, now: Time) {
         self.inbox_bytes = 0;
-        let mut names = HashSet::new();
+        let (mut names, mut said) = (HashSet::new(), HashSet::new());
         let mut batch = Vec::new();
         for arrived in std::mem::take(&mut self.inbox) {
             if self.seen.is_refused(&arrived.body, now) {
@@ -386,6 +387,7 @@ impl<P: PeerId> Swarm<P> {
                 Some(id) if self.knows(&id) && !self.is_worth_proving(&id, &arrived, now) => {
                     self.duplicate(&id, arrived.from, now);
                 }
+                Some(id) if !said.insert((id, arrived.from)) => {}
                 Some(id) if !names.insert(id) => self.inbox.push_back(arrived),
                 _ => batch.push(arrived),
             }

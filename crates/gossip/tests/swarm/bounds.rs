@@ -46,3 +46,27 @@ fn more_liars_than_announcers_are_remembered_delay_a_message_and_do_not_stop_it(
     assert_eq!(lab.heard[0].len(), 1);
     assert_eq!(lab.nodes[0].missing(), 0);
 }
+
+#[test]
+fn copies_of_one_message_in_one_batch_cost_one_check_each_neighbour() {
+    let mut lab = Lab::new(3, &Config::default(), 5);
+    lab.connect(0, 1);
+    lab.connect(0, 2);
+    let real = message(9, Sequence::Proven(FIRST), 300);
+    let gossip = |body| Frame::Gossip {
+        id: real.id,
+        hops: 1,
+        body,
+    };
+    let now = lab.now;
+    for copy in 0..2000u64 {
+        // None of them may speak, and each differs.
+        let mut body = real.body.to_vec();
+        body[4] = b'u';
+        body[20..28].copy_from_slice(&copy.to_be_bytes());
+        lab.nodes[0].handle(1, gossip(body.into()), now);
+    }
+    lab.inject(2, 0, gossip(real.body.clone()));
+    assert_eq!(lab.rules[0].read, 2);
+    assert_eq!(lab.heard[0].len(), 1);
+}
