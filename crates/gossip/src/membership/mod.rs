@@ -272,6 +272,8 @@ impl<P: PeerId> Membership<P> {
             self.greet(now);
         }
         self.mix(now);
+        // One link's silence makes others due at this very moment.
+        self.keep_alive(now);
     }
 
     /// When to call [`Membership::handle_timeout`].
