@@ -60,7 +60,7 @@ fn so_many_certificates_are_remembered_and_no_neighbour_is_put_out_for_want_of_r
         assert_eq!(stays, Some(NOW + DAY / 2), "after {number}");
     }
     let count = kept(rules.members(), "certificates");
-    assert!(count <= MAX_CERTIFICATES && count >= MAX_CERTIFICATES / 2, "{count}");
+    assert!((MAX_CERTIFICATES / 2..=MAX_CERTIFICATES).contains(&count), "{count}");
     // Who was forgotten comes back with the same certificate.
     let early = keys(2);
     assert_eq!(rules.members().stays_until(early.public().as_bytes(), NOW), None);

@@ -47,7 +47,7 @@ fn a_copy_with_a_proof_takes_the_place_of_one_without() {
             },
         );
         assert_eq!(kept(&lab, 0), Some(real.clone()));
-        assert_eq!(lab.proved[0], [real.clone()]);
+        assert_eq!(lab.proved[0], std::slice::from_ref(&real));
         assert_eq!(lab.heard[0].len(), 1, "it is delivered once");
         let history = lab.nodes[0].history();
         let newest: Vec<_> = history.newest(&real.author, 9).map(|item| item.sequence).collect();
@@ -104,7 +104,7 @@ fn an_old_message_without_its_proof_is_not_delivered_once_more() {
     lab.inject(1, 0, gossip(&stripped(&real, 0)));
     assert_eq!(lab.heard[0].len(), 1);
     // One that came without and was proven later is no exception.
-    let next = message(2, Sequence::Proven((FIRST >> 10) + 20_000 << 10), 300);
+    let next = message(2, Sequence::Proven(((FIRST >> 10) + 20_000) << 10), 300);
     lab.inject(1, 0, gossip(&stripped(&next, 0)));
     lab.inject(2, 0, gossip(&next));
     lab.run(ms(20_000));
