@@ -83,7 +83,8 @@ pub(crate) struct Peers {
 
 /// Let the running node connect to a peer.
 #[derive(Debug, Parser)]
-#[command(after_help = "Example:\n  handfast connect net:pub.example:8008~shs:KEY")]
+#[command(after_help = "Examples:\n  handfast connect net:pub.example:8008~shs:KEY\n  \
+    handfast connect net:pub.example:8008~snap2p:stacks:SP…    a node that has a wallet")]
 pub(crate) struct Connect {
     /// The peer, such as net:HOST:PORT~shs:KEY
     pub(crate) address: Address,

@@ -153,8 +153,8 @@ pub(crate) struct Whom {
 
 /// Listen for sessions, and show what comes.
 ///
-/// Prints `listening HOST:PORT PRINCIPAL` once it listens. Then each session, stream and line of text is a line on stdout; what
-/// peers say is escaped, so that it cannot steer the terminal. With --echo nothing more is printed, and every stream gets its
+/// Prints `listening HOST:PORT PRINCIPAL` once it listens. Then each session, alias, stream and line of text is a line on stdout;
+/// what peers say is escaped, so that it cannot steer the terminal. With --echo nothing more is printed, and every stream gets its
 /// bytes back, and its end when the other side ends. Ctrl-C ends it.
 #[derive(Debug, Parser)]
 #[command(
