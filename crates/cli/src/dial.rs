@@ -4,9 +4,8 @@ use crate::{args::As, config::Settings, exit::Failure, home::Home, out, signals:
 use anyhow::anyhow;
 use handfast_keys::{KeyPair, NetworkIdentifier};
 use handfast_multiserver::{
-    Address, Alternative, BoxSocket, Endpoint, Error, Multiserver, Noauth, Outgoing, Shs, Snap2p,
+    Address, Alternative, BoxSocket, Endpoint, Error, Layer, Multiserver, Noauth, Outgoing, Shs, Snap2p,
 };
-use handfast_snap2p::Principal;
 use std::collections::BTreeMap;
 
 /// As whom to dial: a seed from the command line, nobody if that was asked for, else the node's own identity if it has
@@ -74,21 +73,28 @@ pub(crate) async fn dial(
     let mut multiserver = Multiserver::standard()
         .transform(Noauth::new(*identity.public()))
         .transform(shs(network, identity.clone(), carries));
-    if let Some(principal) = dialled(&address) {
+    if let Some(layer) = snap2p_of(&address) {
+        let principal = layer.require_principal().map_err(Failure::usage)?;
         let (key, network) = match &who.voucher.wallet {
             Some(name) => snap::vouch(name, &who.voucher, &mut Stop::new()?).await?,
             None => snap::vouch_once(&principal)?,
         };
+        if principal.address().network() != Some(network) {
+            return Err(Failure::usage(anyhow!(
+                "{principal} is not on the network of the wallet, and mainnet and testnet never meet; come with another wallet, or \
+                 without -w"
+            )));
+        }
         multiserver = multiserver.transform(Snap2p::new(key, network, identity));
     }
     let connection = multiserver.dial(&address, &ways(settings)).await.map_err(failed)?;
     Ok(connection.socket)
 }
 
-/// Who is dialled, if that is a principal.
-fn dialled(address: &Address) -> Option<Principal> {
+/// What an address says of SNaP2P, if anything.
+fn snap2p_of(address: &Address) -> Option<&Layer> {
     let mut layers = address.alternatives().iter().flat_map(|way| &way.transforms);
-    layers.find_map(|layer| layer.require_principal().ok())
+    layers.find(|layer| layer.name() == "snap2p")
 }
 
 /// What the configuration allows for dialling, and what else an address that the user typed may ask for.

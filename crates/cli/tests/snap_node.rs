@@ -102,6 +102,19 @@ fn another_wallet_than_the_one_that_was_dialled_is_refused() {
         .replace(ADDRESS, "SP2J6ZY48GV1EZ5V2V5RB9MP66SW86PYKKNRV9EJ7");
     let refused = run(anna.dir.path(), &["call", &other, "count", "1"]);
     complains(&refused, 3, &["was dialled", ADDRESS]);
+    let (place, _) = anna.address().split_once('~').unwrap();
+    let nobody = run(
+        anna.dir.path(),
+        &["call", &format!("{place}~snap2p:nonsense"), "count", "1"],
+    );
+    complains(&nobody, 2, &["principal"]);
+    // A wallet of the one network never meets one of the other.
+    let testnet = format!("{place}~snap2p:stacks:ST2SMYBS9BF45PGD22FYEMAS855NP6AWN6FTV8RTW");
+    let mut call = with_password(anna.dir.path());
+    call.args(["call", &testnet, "count", "1", "-w", "anna", "--password-fd", "0"]);
+    complains(&call.output().unwrap(), 2, &["never meet"]);
+    let plain = Running::serve();
+    complains(&plain.run(&["connect", anna.address()]), 1, &["needs a wallet"]);
 }
 
 #[test]
