@@ -299,10 +299,10 @@ fn read_to(master: &mut File, text: &str) {
 fn a_terminal_that_is_gone_ends_what_ran_in_it() {
     let dir = tempfile::tempdir().unwrap();
     let (_other, place, _) = Going::listening(dir.path(), &["chat", "--listen", "0"], "");
-    for (args, shows, code) in [
-        (&["signin"][..], "Create", 0),
-        (&["wallet", "create", "anna"], "New password", 1),
-        (&["chat", &place], "handfast snap chat", 0),
+    for (args, shows) in [
+        (&["signin"][..], "Create"),
+        (&["wallet", "create", "anna"], "New password"),
+        (&["chat", &place], "handfast snap chat"),
     ] {
         let (mut master, tty) = pair();
         let end = || Stdio::from(tty.try_clone().unwrap());
@@ -314,7 +314,9 @@ fn a_terminal_that_is_gone_ends_what_ran_in_it() {
         drop((command, tty));
         read_to(&mut master, shows);
         drop(master);
-        assert_eq!(child.wait().unwrap().code(), Some(code), "{args:?}");
+        // Whether it was about to read or to draw, it ends by itself, and neither by a signal nor by a panic.
+        let code = child.wait().unwrap().code();
+        assert!(matches!(code, Some(0 | 1)), "{args:?}: {code:?}");
     }
 }
 
