@@ -1,15 +1,17 @@
 //! From an address to a stream whose other end is known.
 
-use crate::{args::As, config::Settings, exit::Failure, home::Home};
+use crate::{args::As, config::Settings, exit::Failure, home::Home, out, signals::Stop, snap};
 use anyhow::anyhow;
 use handfast_keys::{KeyPair, NetworkIdentifier};
-use handfast_multiserver::{Address, Alternative, BoxSocket, Endpoint, Error, Multiserver, Noauth, Outgoing, Shs};
+use handfast_multiserver::{
+    Address, Alternative, BoxSocket, Endpoint, Error, Layer, Multiserver, Noauth, Outgoing, Shs, Snap2p,
+};
 use std::collections::BTreeMap;
 
 /// As whom to dial: a seed from the command line, nobody if that was asked for, else the node's own identity if it has
 /// one. A seed in the address counts before the latter.
-fn identity(home: &Home, address: &Address, who: As) -> Result<KeyPair, Failure> {
-    if let Some(seed) = who.seed {
+fn identity(home: &Home, address: &Address, who: &As) -> Result<KeyPair, Failure> {
+    if let Some(seed) = &who.seed {
         return KeyPair::from_seed(&seed.0).map_err(Failure::local);
     }
     let own = if who.anonymous { None } else { home.find_identity()? };
@@ -17,7 +19,7 @@ fn identity(home: &Home, address: &Address, who: As) -> Result<KeyPair, Failure>
         Some(identity) => Ok(identity),
         None => {
             if !who.anonymous && address.seed().is_none() {
-                eprintln!(
+                out::tell!(
                     "handfast: no identity yet, so this is a new one, used once (handfast init makes one to keep)"
                 );
             }
@@ -67,12 +69,32 @@ pub(crate) async fn dial(
     } else {
         address.clone()
     };
-    let identity = identity(home, &address, who)?;
-    let multiserver = Multiserver::standard()
+    let identity = identity(home, &address, &who)?;
+    let mut multiserver = Multiserver::standard()
         .transform(Noauth::new(*identity.public()))
-        .transform(shs(network, identity, carries));
+        .transform(shs(network, identity.clone(), carries));
+    if let Some(layer) = snap2p_of(&address) {
+        let principal = layer.require_principal().map_err(Failure::usage)?;
+        let (key, network) = match &who.voucher.wallet {
+            Some(name) => snap::vouch(name, &who.voucher, &mut Stop::new()?).await?,
+            None => snap::vouch_once(&principal)?,
+        };
+        if principal.address().network() != Some(network) {
+            return Err(Failure::usage(anyhow!(
+                "{principal} is not on the network of the wallet, and mainnet and testnet never meet; come with another wallet, or \
+                 without -w"
+            )));
+        }
+        multiserver = multiserver.transform(Snap2p::new(key, network, identity));
+    }
     let connection = multiserver.dial(&address, &ways(settings)).await.map_err(failed)?;
     Ok(connection.socket)
+}
+
+/// What an address says of SNaP2P, if anything.
+fn snap2p_of(address: &Address) -> Option<&Layer> {
+    let mut layers = address.alternatives().iter().flat_map(|way| &way.transforms);
+    layers.find(|layer| layer.name() == "snap2p")
 }
 
 /// What the configuration allows for dialling, and what else an address that the user typed may ask for.
@@ -80,7 +102,7 @@ fn ways(settings: &Settings) -> BTreeMap<String, Vec<Outgoing>> {
     let mut ways = settings.outgoing();
     for transport in ["net", "onion", "unix", "ws"] {
         let ways: &mut Vec<Outgoing> = ways.entry(transport.into()).or_default();
-        for transform in ["shs", "noauth"] {
+        for transform in ["shs", "noauth", "snap2p"] {
             if !ways.iter().any(|way| way.transform == transform) {
                 let like = ways.first().cloned().unwrap_or_default();
                 ways.push(Outgoing {

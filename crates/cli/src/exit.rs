@@ -1,6 +1,6 @@
 //! How the program ends: 0 success, 1 an error of the peer or of this machine, 2 usage, 3 no connection.
 
-use crate::out::Clean;
+use crate::out::{self, Clean};
 use std::{fmt, process::ExitCode};
 
 /// Why a command failed, with the exit code that scripts can rely on.
@@ -62,7 +62,7 @@ impl fmt::Display for Failure {
 
 /// Prints the failure and turns it into the exit code.
 pub(crate) fn report(failure: &Failure) -> ExitCode {
-    eprintln!("handfast: {failure}");
+    out::tell!("handfast: {failure}");
     ExitCode::from(failure.code)
 }
 

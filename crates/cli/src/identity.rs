@@ -9,7 +9,7 @@ pub(crate) fn init(home: &Home) -> Result<(), Failure> {
     let identity = KeyPair::generate().map_err(Failure::local)?;
     secret_file::create(home.secret(), &identity).map_err(Failure::local)?;
     out::line(format_args!("{}", identity.public())).map_err(Failure::local)?;
-    eprintln!(
+    out::tell!(
         "The secret half is in {}. Keep a copy in a safe place.",
         home.secret().display()
     );

@@ -18,6 +18,11 @@ impl Listen {
         self.transform == Some("noauth")
     }
 
+    /// Whether a wallet has to vouch for whoever listens there.
+    pub(crate) fn is_snap2p(&self) -> bool {
+        self.transform == Some("snap2p")
+    }
+
     /// These places as a configuration has them; `unix` says what is spoken on Unix sockets unless that was said, and
     /// elsewhere it is `shs`.
     pub(crate) fn incoming<'a>(
@@ -44,7 +49,8 @@ impl FromStr for Listen {
             None => (text, None),
             Some((place, "shs")) => (place, Some("shs")),
             Some((place, "noauth")) => (place, Some("noauth")),
-            Some(_) => return Err("behind ~ stands what is spoken, shs or noauth, and no key".into()),
+            Some((place, "snap2p")) => (place, Some("snap2p")),
+            Some(_) => return Err("behind ~ stands what is spoken, shs, noauth or snap2p, and no key".into()),
         };
         let place: Alternative = place.parse().map_err(|error| format!("{error}"))?;
         let (transport, options) = match place.endpoint {
@@ -124,6 +130,7 @@ mod tests {
         assert_eq!(unix.path, Some("/run/me".into()));
         assert_eq!(incoming("unix:/run/me~shs").1.transform, "shs");
         assert_eq!(incoming("net:127.0.0.1:0~noauth").1.transform, "noauth");
+        assert_eq!(incoming("net:127.0.0.1:0~snap2p").1.transform, "snap2p");
     }
 
     #[test]

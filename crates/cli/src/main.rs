@@ -1,4 +1,5 @@
 //! The program `handfast`: run, call and inspect secret-stack peers.
+#![deny(clippy::print_stderr, clippy::print_stdout)] // They end the program when nobody reads; see `out`.
 
 mod args;
 mod call;
@@ -24,6 +25,7 @@ mod snap;
 mod start;
 mod status;
 mod talk;
+mod terminal;
 
 use args::{Args, Command};
 use clap::Parser;
@@ -44,6 +46,8 @@ fn main() -> ExitCode {
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal())
         .with_target(false)
+        // Whoever cannot be told something cannot be told that either, and trying would end the program.
+        .log_internal_errors(false)
         .init();
 
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {

@@ -28,6 +28,20 @@ pub(crate) fn json(value: &impl Serialize) -> io::Result<()> {
     line(format_args!("{}", json_line(&text)))
 }
 
+/// Tells something on stderr, a line. Nobody may be there to hear it, where a terminal was closed, and that is no reason to end,
+/// as `eprintln!` has it.
+macro_rules! tell {
+    ($($said:tt)*) => {
+        $crate::out::tell_line(format_args!($($said)*))
+    };
+}
+pub(crate) use tell;
+
+/// What `tell!` does.
+pub(crate) fn tell_line(text: fmt::Arguments<'_>) {
+    let _ = writeln!(io::stderr().lock(), "{text}");
+}
+
 fn end_if_unread(result: io::Result<()>) -> io::Result<()> {
     match result {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => std::process::exit(0),

@@ -32,7 +32,13 @@ pub(crate) async fn connect(home: &Home, options: &args::Connect) -> Result<(), 
         .call::<Value>("control.connect", (options.address.to_string(),))
         .await;
     node.leave().await;
-    let answer = result?;
+    let answer = result.map_err(|failure| match failure.to_string() {
+        said if said.contains("it speaks snap2p") => Failure::remote(anyhow!(
+            "{said}; for that it needs a wallet: {} -w NAME",
+            home.command("start")
+        )),
+        _ => failure,
+    })?;
     if options.json.json {
         return out::json(&answer).map_err(Failure::local);
     }

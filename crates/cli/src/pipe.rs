@@ -6,7 +6,7 @@ use crate::{
     exit::Failure,
     home::Home,
     listen::Listen,
-    out::Clean,
+    out::{self, Clean},
 };
 use anyhow::{Context, anyhow};
 use async_trait::async_trait;
@@ -24,7 +24,7 @@ pub(crate) async fn run(home: &Home, options: args::Pipe) -> Result<(), Failure>
         (Some(place), _) => {
             let mut server = listen(&place, network, home.identity()?, options.allow).await?;
             for address in server.bound() {
-                eprintln!("listening {address}");
+                out::tell!("listening {address}");
             }
             first_client(&mut server).await?
         }
@@ -43,6 +43,11 @@ async fn listen(
     identity: KeyPair,
     allowed: Vec<PublicKey>,
 ) -> Result<Server, Failure> {
+    if place.is_snap2p() {
+        return Err(Failure::usage(anyhow!(
+            "a pipe listens with shs or noauth; for files between wallets there are handfast snap send and receive"
+        )));
+    }
     if !allowed.is_empty() && place.is_noauth() {
         return Err(Failure::usage(anyhow!(
             "noauth proves no identity, so --allow cannot be kept"
@@ -77,12 +82,12 @@ async fn first_client(server: &mut Server) -> Result<BoxSocket, Failure> {
         match arrived {
             Ok(connection) => {
                 match connection.peer {
-                    Some(peer) => eprintln!("connected {peer}"),
-                    None => eprintln!("connected {}", Clean(&connection.address)),
+                    Some(peer) => out::tell!("connected {peer}"),
+                    None => out::tell!("connected {}", Clean(&connection.address)),
                 }
                 return Ok(connection.socket);
             }
-            Err(failed) => eprintln!(
+            Err(failed) => out::tell!(
                 "handfast: turned away {}: {}",
                 Clean(&failed.from),
                 Clean(&failed.error)

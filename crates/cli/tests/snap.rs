@@ -67,6 +67,29 @@ fn who_listens_sees_sessions_streams_and_text_and_nothing_steers_the_terminal() 
 }
 
 #[test]
+fn whoever_says_how_to_be_called_is_shown_with_it() {
+    let dir = nobody();
+    let (mut listener, place, who) = Going::listening(dir.path(), &["listen", "0", "--alias", "The Desk"], "");
+    let (mut desk, desk_place, _) = Going::listening(dir.path(), &["chat", "--listen", "0", "--alias", "Anna"], "");
+    let mut ben = Going::start(dir.path(), &["chat", &desk_place, "--alias", "Ben"], "");
+    assert!(desk.behind("* stacks:").ends_with(" is here"));
+    assert!(desk.behind("* stacks:").ends_with(" is called Ben"));
+    assert!(ben.behind("* stacks:").ends_with(" is here"));
+    assert!(ben.behind("* stacks:").ends_with(" is called Anna"));
+    ben.say("quit");
+    assert_eq!(ben.ended().0, Some(0));
+
+    // Who listens sees it in a line of its own.
+    let mut caller = Going::start(dir.path(), &["chat", &place, "--alias", "Ben"], "");
+    assert!(caller.behind("* stacks:").ends_with(" is here"));
+    assert_eq!(caller.behind(&format!("* {who} ")), "is called The Desk");
+    assert!(listener.behind("alias stacks:").ends_with(" Ben"));
+
+    let unfit = snap(dir.path(), &["listen", "0", "--alias", "a\u{1b}[2J"], "");
+    complains(&unfit, 2, &["alias"]);
+}
+
+#[test]
 fn another_principal_than_the_expected_one_is_an_error_before_anything_is_said() {
     let dir = nobody();
     let (mut listener, place, who) = Going::listening(dir.path(), &["listen", "0"], "");
@@ -105,6 +128,20 @@ fn only_the_allowed_come_in_and_strangers_learn_why_not() {
         said.contains("turned away 127.0.0.1:") && said.contains("not on the allowlist"),
         "{said}"
     );
+}
+
+#[test]
+fn a_stderr_that_is_gone_ends_no_node() {
+    let anna = with_anna();
+    let args = [&["listen", "0", "--allow", STRANGER], &ANNA[..]].concat();
+    let (mut listener, place, _) = Going::listening(anna.path(), &args, &format!("{PASSWORD}\n"));
+    drop(listener.child.stderr.take());
+    for _ in 0..2 {
+        // What it says of those whom it turns away, nobody hears.
+        complains(&snap(nobody().path(), &["dial", &place], ""), 1, &["not allowed"]);
+    }
+    listener.signal("INT");
+    assert_eq!(listener.child.wait().unwrap().code(), Some(0));
 }
 
 #[test]

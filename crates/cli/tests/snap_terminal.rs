@@ -12,7 +12,7 @@ use std::{
     fs::{File, OpenOptions},
     io::{Read, Write},
     path::Path,
-    process::{Child, Stdio},
+    process::{Child, Command, Stdio},
     sync::{
         Arc, Condvar, Mutex,
         mpsc::{Receiver, channel},
@@ -46,24 +46,36 @@ struct Terminal {
     _watchdog: Watchdog,
 }
 
+/// Keeps a terminal from the programs of other tests, which would hold it open.
+#[cfg(target_os = "linux")]
+const PRIVATE: OpenptFlags = OpenptFlags::CLOEXEC;
+#[cfg(not(target_os = "linux"))]
+const PRIVATE: OpenptFlags = OpenptFlags::empty();
+
+/// Both ends of a new terminal: that of the keys and that of the program.
+fn pair() -> (File, File) {
+    let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | PRIVATE).unwrap();
+    grantpt(&master).unwrap();
+    unlockpt(&master).unwrap();
+    let path = ptsname(&master, Vec::new()).unwrap();
+    let tty = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .open(path.to_str().unwrap())
+        .unwrap();
+    let size = Winsize {
+        ws_row: ROWS,
+        ws_col: COLUMNS,
+        ws_xpixel: 0,
+        ws_ypixel: 0,
+    };
+    tcsetwinsize(&tty, size).unwrap();
+    (File::from(master), tty)
+}
+
 impl Terminal {
     fn start(dir: &Path, args: &[&str]) -> Self {
-        let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
-        grantpt(&master).unwrap();
-        unlockpt(&master).unwrap();
-        let path = ptsname(&master, Vec::new()).unwrap();
-        let tty = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .open(path.to_str().unwrap())
-            .unwrap();
-        let size = Winsize {
-            ws_row: ROWS,
-            ws_col: COLUMNS,
-            ws_xpixel: 0,
-            ws_ypixel: 0,
-        };
-        tcsetwinsize(&tty, size).unwrap();
+        let (keys, tty) = pair();
         let end = || Stdio::from(tty.try_clone().unwrap());
         let child = command(dir, args)
             .env("TERM", "xterm-256color")
@@ -72,7 +84,6 @@ impl Terminal {
             .stderr(end())
             .spawn()
             .unwrap();
-        let keys = File::from(master);
         let screen = Arc::new(Screen {
             parser: Mutex::new(vt100::Parser::new(ROWS, COLUMNS, 0)),
             changed: Condvar::new(),
@@ -270,6 +281,59 @@ fn whoever_receives_is_asked_and_the_sender_learns_the_answer() {
     terminal.types(CONTROL_C);
     assert_eq!(terminal.ended().0, Some(0));
     assert_ne!(sender.ended().0, Some(0));
+}
+
+/// Reads from a terminal's other end until this text is shown.
+#[cfg(target_os = "linux")]
+fn read_to(master: &mut File, text: &str) {
+    let (mut bytes, mut all) = ([0; 4096], String::new());
+    while !all.contains(text) {
+        let length = master.read(&mut bytes).unwrap();
+        all += &String::from_utf8_lossy(&bytes[..length]);
+    }
+}
+
+// Elsewhere programs of other tests may hold the terminal open.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_terminal_that_is_gone_ends_what_ran_in_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let (_other, place, _) = Going::listening(dir.path(), &["chat", "--listen", "0"], "");
+    for (args, shows) in [
+        (&["signin"][..], "Create"),
+        (&["wallet", "create", "anna"], "New password"),
+        (&["chat", &place], "handfast snap chat"),
+    ] {
+        let (mut master, tty) = pair();
+        let end = || Stdio::from(tty.try_clone().unwrap());
+        let mut command = command(dir.path(), args);
+        command.env("TERM", "xterm-256color");
+        let mut child = command.stdin(end()).stdout(end()).stderr(end()).spawn().unwrap();
+        let _watchdog = Watchdog::over(&child);
+        // Nobody but the program is left at this end.
+        drop((command, tty));
+        read_to(&mut master, shows);
+        drop(master);
+        // Whether it was about to read or to draw, it ends by itself, and neither by a signal nor by a panic.
+        let code = child.wait().unwrap().code();
+        assert!(matches!(code, Some(0 | 1)), "{args:?}: {code:?}");
+    }
+}
+
+#[test]
+fn a_hangup_ends_it_and_leaves_the_terminal_as_it_was() {
+    let dir = tempfile::tempdir().unwrap();
+    for (args, shows, code) in [
+        (&["signin"][..], "Create a new identity", 0),
+        (&["wallet", "create", "anna"], "New password", 1),
+        (&["listen", "0"], "listening", 0),
+    ] {
+        let terminal = Terminal::start(dir.path(), args);
+        terminal.shows(shows);
+        let id = terminal.child.id().to_string();
+        assert!(Command::new("kill").args(["-HUP", &id]).status().unwrap().success());
+        assert_eq!(terminal.ended().0, Some(code), "{args:?}");
+    }
 }
 
 impl Drop for Terminal {

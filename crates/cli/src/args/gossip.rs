@@ -9,6 +9,12 @@ use std::{path::PathBuf, str::FromStr, time::Duration};
 
 /// Gossip: messages that reach everyone who wants to hear them.
 #[derive(Debug, Parser)]
+#[command(
+    after_help = "Examples:\n  handfast gossip chat --name anna                  shows an address\n  \
+    handfast gossip chat --name ben --join ADDRESS    in another terminal\n  \
+    handfast gossip node --listen 127.0.0.1:9000      secure-gossip itself, as JSON lines\n  \
+    handfast gossip simulate crowd-100 --live         a hundred nodes, to look at"
+)]
 pub(crate) struct Gossip {
     #[command(subcommand)]
     pub(crate) command: GossipCommand,

@@ -11,7 +11,7 @@ pub(crate) use node::{Completions, Config, Connect, Disconnect, Man, Manifest, P
 pub(crate) use simulate::Simulate;
 pub(crate) use snap::{
     At, Key, Myself, PasswordFrom, Snap, SnapChat, SnapCommand, SnapDial, SnapListen, SnapReceive, SnapSend,
-    SnapSignin, SnapTarget, SnapWallet, WalletCommand, WalletCreate, WalletDelete, WalletExport, WalletList,
+    SnapSignin, SnapTarget, SnapWallet, Voucher, WalletCommand, WalletCreate, WalletDelete, WalletExport, WalletList,
     WalletRestore, WalletShow, Wallets, Whom,
 };
 pub(crate) use talk::{Call, Pipe, Target};
@@ -91,6 +91,9 @@ pub(crate) struct As {
     /// Come as a new identity that is used once
     #[arg(long, conflicts_with = "seed")]
     pub(crate) anonymous: bool,
+
+    #[command(flatten)]
+    pub(crate) voucher: Voucher,
 }
 
 #[derive(Debug, Parser)]

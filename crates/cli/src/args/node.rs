@@ -1,6 +1,6 @@
 //! The commands that run the own node, ask it, and steer it.
 
-use super::{As, Json, Network};
+use super::{As, Json, Network, Voucher};
 use crate::listen::Listen;
 use clap::{Parser, ValueHint};
 use handfast_keys::PublicKey;
@@ -16,10 +16,11 @@ use std::path::PathBuf;
 #[derive(Debug, Parser)]
 #[command(
     after_help = "Examples:\n  handfast start\n  handfast start --listen net:0.0.0.0:8008 --listen ws://0.0.0.0:8989\n  \
-    handfast status"
+    handfast start --listen net:0.0.0.0:8008~snap2p -w anna\n  handfast status"
 )]
 pub(crate) struct Start {
-    /// Where to listen: net:HOST:PORT, ws://HOST:PORT or unix:DIR; port 0 takes a free one. May be given several times
+    /// Where to listen: net:HOST:PORT, ws://HOST:PORT or unix:DIR; port 0 takes a free one. Behind it may stand what is spoken:
+    /// ~shs, ~noauth, or ~snap2p, for which -w names a wallet. May be given several times
     /// [default: what the configuration says, else net:127.0.0.1:8008]
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) listen: Vec<Listen>,
@@ -34,6 +35,9 @@ pub(crate) struct Start {
 
     #[command(flatten)]
     pub(crate) network: Network,
+
+    #[command(flatten)]
+    pub(crate) voucher: Voucher,
 }
 
 /// Print the configuration with every default, in TOML.
@@ -79,7 +83,8 @@ pub(crate) struct Peers {
 
 /// Let the running node connect to a peer.
 #[derive(Debug, Parser)]
-#[command(after_help = "Example:\n  handfast connect net:pub.example:8008~shs:KEY")]
+#[command(after_help = "Examples:\n  handfast connect net:pub.example:8008~shs:KEY\n  \
+    handfast connect net:pub.example:8008~snap2p:stacks:SP…    a node that has a wallet")]
 pub(crate) struct Connect {
     /// The peer, such as net:HOST:PORT~shs:KEY
     pub(crate) address: Address,

@@ -52,6 +52,21 @@ pub(crate) struct PasswordFrom {
     pub(crate) password_fd: Option<u32>,
 }
 
+/// The wallet of a node, or of somebody who calls one.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Over SNaP2P (~snap2p)")]
+pub(crate) struct Voucher {
+    /// Let this saved wallet vouch for us where SNaP2P is spoken
+    #[arg(short, long, value_name = "NAME")]
+    pub(crate) wallet: Option<String>,
+
+    #[command(flatten)]
+    pub(crate) wallets: Wallets,
+
+    #[command(flatten)]
+    pub(crate) password: PasswordFrom,
+}
+
 /// Who we are.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Who you are, and with whom you have to do")]
@@ -77,6 +92,10 @@ pub(crate) struct Myself {
     /// How much to show of ourselves: public, private, or stealth (nobody is answered who brings no invite)
     #[arg(long, value_name = "HOW", default_value = "private")]
     pub(crate) visibility: Visibility,
+
+    /// Tell others that we want to be called so. Names are free and prove nothing; the wallet signs whose it is
+    #[arg(long, value_name = "NAME")]
+    pub(crate) alias: Option<String>,
 
     /// Have to do with this principal only. May be given several times [default: everybody who proves who they are]
     #[arg(long, value_name = "PRINCIPAL")]
@@ -134,8 +153,8 @@ pub(crate) struct Whom {
 
 /// Listen for sessions, and show what comes.
 ///
-/// Prints `listening HOST:PORT PRINCIPAL` once it listens. Then each session, stream and line of text is a line on stdout; what
-/// peers say is escaped, so that it cannot steer the terminal. With --echo nothing more is printed, and every stream gets its
+/// Prints `listening HOST:PORT PRINCIPAL` once it listens. Then each session, alias, stream and line of text is a line on stdout;
+/// what peers say is escaped, so that it cannot steer the terminal. With --echo nothing more is printed, and every stream gets its
 /// bytes back, and its end when the other side ends. Ctrl-C ends it.
 #[derive(Debug, Parser)]
 #[command(

@@ -18,6 +18,12 @@ const KEYS: &[Key] = &[
         "network",
         "The network identifier (app key, caps.shs): 32 bytes in base64. Only nodes of one network hear each other.",
     ),
+    Key::optional(
+        "wallet",
+        "The saved wallet (handfast snap wallet list) that vouches for the node where it speaks snap2p. Its password is asked\n\
+         for, or read by --password-fd. Left out: none.",
+        "wallet = \"anna\"",
+    ),
     Key::new("global", "What the node and all of its plugins see."),
     Key::new(
         "global.closeDeadline",
@@ -83,7 +89,8 @@ const KEYS: &[Key] = &[
     ),
     Key::new(
         "global.connections.incoming.net|ws|unix.transform",
-        "What is spoken: shs (secret handshake), or noauth (whoever connects is the owner; for unix only).",
+        "What is spoken: shs (secret handshake), snap2p (SNaP2P, for which a wallet is needed), or noauth (whoever connects is\n\
+         the owner; for unix only).",
     ),
     Key::optional(
         "global.connections.incoming.net|ws.host",
@@ -127,7 +134,7 @@ const KEYS: &[Key] = &[
     Key::new("global.connections.outgoing.net|ws|onion|unix", "One way to dial."),
     Key::new(
         "global.connections.outgoing.net|ws|onion|unix.transform",
-        "What is spoken: shs (secret handshake) or noauth.",
+        "What is spoken: shs (secret handshake) or noauth. With a wallet, snap2p needs no entry.",
     ),
     Key::optional(
         "global.connections.outgoing.onion.proxy",
@@ -154,6 +161,8 @@ const KEYS: &[Key] = &[
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
     pub(crate) network: NetworkIdentifier,
+    /// The name of the wallet that vouches for the node.
+    pub(crate) wallet: Option<String>,
     config: Config,
 }
 
@@ -162,6 +171,8 @@ pub(crate) struct Settings {
 #[serde(default)]
 struct Written {
     network: NetworkIdentifier,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    wallet: Option<String>,
     // The two parts of a `Config`, so that errors in `global` keep their line.
     global: Global,
     #[serde(flatten)]
@@ -192,7 +203,11 @@ impl Default for Settings {
         config.plugins.insert("gossip".into(), plugin::default_config());
         let network = NetworkIdentifier::default();
         let config = Stack::new(network).plugin(Control).written_config(config);
-        Self { network, config }
+        Self {
+            network,
+            wallet: None,
+            config,
+        }
     }
 }
 
@@ -221,11 +236,13 @@ impl Settings {
         })?;
         let Written {
             network,
+            wallet,
             global,
             plugins,
         } = written;
         Ok(Self {
             network,
+            wallet,
             config: Self::default().config.merge(Config { global, plugins }),
         })
     }
@@ -235,6 +252,7 @@ impl Settings {
         let Config { global, plugins } = self.config.clone();
         let written = Written {
             network: self.network,
+            wallet: self.wallet.clone(),
             global,
             plugins,
         };

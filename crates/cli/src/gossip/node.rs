@@ -155,13 +155,13 @@ async fn publish_lines(gossip: Gossip) {
             Ok(_) if line.trim_ascii().is_empty() => continue,
             Ok(_) => {}
             Err(error) => {
-                eprintln!("handfast: cannot read line {number} of stdin: {error}");
+                out::tell!("handfast: cannot read line {number} of stdin: {error}");
                 break;
             }
         }
         let published = read(&line).and_then(|value| Ok(gossip.publish(value)?));
         if let Err(error) = published {
-            eprintln!("handfast: line {number} of stdin: {}", Clean(format!("{error:#}")));
+            out::tell!("handfast: line {number} of stdin: {}", Clean(format!("{error:#}")));
         }
     }
     pending().await

@@ -3,7 +3,7 @@
 mod plain;
 mod screen;
 
-use super::{lines::Lines, node, trouble};
+use super::{alias, lines::Lines, node, trouble};
 use crate::{args::SnapChat, exit::Failure, signals::Stop};
 use anyhow::anyhow;
 use handfast_snap2p::{
@@ -30,6 +30,8 @@ const SAID: usize = 16;
 enum Happening {
     /// The other side says something.
     Said(String),
+    /// The other side wants to be called so; made fit to be shown.
+    Called(String),
     /// The other side says nothing more, and may still listen.
     Silent,
     /// The other side has hung up.
@@ -89,7 +91,7 @@ pub(super) async fn run(options: SnapChat) -> Result<(), Failure> {
                     me: *node.peer.principal(),
                     other: *session.principal(),
                 };
-                talk(two, session, stream, &mut stop).await
+                talk(&node.peer, two, session, stream, &mut stop).await
             }
             None => Ok(()),
         }
@@ -117,10 +119,11 @@ async fn look_for_chat(session: Session, mut incoming: Incoming, found: Sender<(
     }
 }
 
-async fn talk(two: Two, session: Session, stream: Stream, stop: &mut Stop) -> Result<(), Failure> {
+async fn talk(peer: &Peer, two: Two, session: Session, stream: Stream, stop: &mut Stop) -> Result<(), Failure> {
     let (reader, writer) = stream.into_split();
     let (tell, happenings) = mpsc::channel(HAPPENINGS);
     let (say, said) = mpsc::channel(SAID);
+    let naming = tokio::spawn(hear_alias(peer.clone(), two.other, tell.clone()));
     let hearing = tokio::spawn(hear(session, reader, tell.clone()));
     let speaking = tokio::spawn(speak(writer, said, tell));
     let ended = match stdin().is_terminal() && stdout().is_terminal() {
@@ -133,10 +136,16 @@ async fn talk(two: Two, session: Session, stream: Stream, stop: &mut Stop) -> Re
         () = stop.wait() => {}
     }
     hearing.abort();
+    naming.abort();
     match ended? {
         Ended::Well => Ok(()),
         Ended::Broken(why) => Err(Failure::connection(anyhow!("the connection broke: {why}"))),
     }
+}
+
+async fn hear_alias(peer: Peer, who: Principal, tell: Sender<Happening>) {
+    let alias = alias(&peer, &who).await;
+    let _ = tell.send(Happening::Called(alias)).await;
 }
 
 async fn hear(session: Session, reader: StreamReader, tell: Sender<Happening>) {

@@ -50,7 +50,7 @@ async fn ask(session: &Session, options: &SnapDial) -> Result<(), Failure> {
             Ok(Ok(Some(line))) => out::line(format_args!("{}", Clean(line))).map_err(Failure::local)?,
             Ok(Ok(None)) => {
                 if !answered {
-                    eprintln!("handfast: they have heard it, and answer nothing");
+                    out::tell!("handfast: they have heard it, and answer nothing");
                 }
                 return Ok(());
             }

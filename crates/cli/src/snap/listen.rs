@@ -1,6 +1,6 @@
 //! `handfast snap listen`: shows who comes and what they say, or sends it back.
 
-use super::{lines::Lines, node};
+use super::{alias, lines::Lines, node};
 use crate::{
     args::SnapListen,
     exit::Failure,
@@ -8,7 +8,7 @@ use crate::{
     signals::Stop,
 };
 use handfast_snap2p::{
-    Principal,
+    Peer, Principal,
     tokio::{Incoming, Session, Stream},
 };
 use std::time::Duration;
@@ -25,13 +25,16 @@ pub(super) async fn run(options: SnapListen) -> Result<(), Failure> {
         tokio::select! {
             arrived = node.peer.accept() => match arrived {
                 Some((session, incoming)) => {
+                    if !options.echo {
+                        tokio::spawn(show_alias(node.peer.clone(), session.clone()));
+                    }
                     tokio::spawn(serve(session, incoming, options.echo));
                 }
                 None => break,
             },
             // What led to nothing is told on stderr, and nothing of it is lost on stdout.
             Some(failed) = node.peer.failed() => {
-                eprintln!("handfast: turned away {}: {}", failed.from, Clean(failed.error));
+                out::tell!("handfast: turned away {}: {}", failed.from, Clean(failed.error));
             }
             () = stop.wait() => break,
         }
@@ -53,6 +56,15 @@ async fn serve(session: Session, mut incoming: Incoming, echo: bool) {
     }
     if !echo {
         show(format_args!("left {who}"));
+    }
+}
+
+/// Prints what somebody wants to be called, if they say so while they are here.
+async fn show_alias(peer: Peer, session: Session) {
+    let who = *session.principal();
+    tokio::select! {
+        alias = alias(&peer, &who) => show(format_args!("alias {who} {alias}")),
+        _ = session.closed() => {}
     }
 }
 

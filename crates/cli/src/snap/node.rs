@@ -37,12 +37,15 @@ pub(super) async fn start(
 ) -> Result<Node, Failure> {
     let account = account(me, stop).await?;
     if let Some(note) = wallet::note(&account.principal()) {
-        eprintln!("handfast: {note}");
+        out::tell!("handfast: {note}");
     }
     let mut builder = Peer::builder(&account)
         .visibility(me.visibility)
         .known(via.iter().cloned())
         .advertise(reached_at.iter().cloned());
+    if let Some(alias) = &me.alias {
+        builder = builder.alias(alias, alias);
+    }
     if !me.allow.is_empty() {
         builder = builder.allow(me.allow.iter().copied());
     }
@@ -175,7 +178,7 @@ impl Node {
         };
         // Here nobody opens streams but us.
         drop(session.incoming());
-        eprintln!("connected {} {}", session.principal(), from(&session));
+        out::tell!("connected {} {}", session.principal(), from(&session));
         Ok(session)
     }
 
@@ -194,7 +197,7 @@ async fn announce(peer: Peer, to: Locator) {
             // What it knows of us lasts longer than the session, but this way it asks us for others, too.
             session.closed().await;
         }
-        Err(error) => eprintln!(
+        Err(error) => out::tell!(
             "handfast: cannot tell {to} where we are: {}",
             Clean(super::explain(&error))
         ),

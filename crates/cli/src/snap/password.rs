@@ -1,14 +1,13 @@
 //! Passwords and other secrets: typed in the terminal, where they are not shown, or read from a file descriptor. They never
 //! stand on a command line, which every user of a machine can read.
 
-use crate::{args::PasswordFrom, exit::Failure, signals::Stop, talk::Input};
+use crate::{args::PasswordFrom, exit::Failure, out, signals::Stop, talk::Input, terminal::Events};
 use anyhow::{Context, anyhow};
 use crossterm::{
-    event::{DisableBracketedPaste, EnableBracketedPaste, Event, EventStream, KeyCode, KeyEventKind, KeyModifiers},
+    event::{DisableBracketedPaste, EnableBracketedPaste, Event, KeyCode, KeyEventKind, KeyModifiers},
     execute,
     terminal::{disable_raw_mode, enable_raw_mode},
 };
-use futures_util::StreamExt;
 use std::{
     io::{BufRead, BufReader, IsTerminal, Write, stderr, stdin},
     sync::atomic::{AtomicUsize, Ordering},
@@ -42,13 +41,13 @@ pub(super) async fn new(from: &PasswordFrom, min: usize, stop: &mut Stop) -> Res
         .await?;
         let length = password.chars().count();
         if length < min {
-            eprint!("handfast: that has {length} characters, and at least {min} are wanted; try another one\r\n");
+            out::tell!("handfast: that has {length} characters, and at least {min} are wanted; try another one\r");
             continue;
         }
         if *ask("The same again: ", "--password-fd", stop).await? == *password {
             return Ok(password);
         }
-        eprint!("handfast: the two differ; try again\r\n");
+        out::tell!("handfast: the two differ; try again\r");
     }
 }
 
@@ -86,7 +85,7 @@ async fn typed(prompt: &str, shown: bool, stop: &mut Stop) -> Result<Zeroizing<S
     let _quiet = Quiet::begin()?;
     let _ = write!(out, "{prompt}").and_then(|()| out.flush());
     let mut input = Input::secret();
-    let mut events = EventStream::new();
+    let mut events = Events::new();
     let end = loop {
         let event = tokio::select! {
             event = events.next() => event,

@@ -98,11 +98,11 @@ async fn create(options: WalletCreate) -> Result<(), Failure> {
         return out::line(format_args!("{}", *words)).map_err(Failure::local);
     }
     match stderr().is_terminal() {
-        true => eprintln!(
+        true => out::tell!(
             "\nIts words, which are shown only now. Write them down: whoever has them has the identity.\n\n{}\n",
             *rows(&words)
         ),
-        false => eprintln!(
+        false => out::tell!(
             "handfast: its words were not shown, because this is no terminal; see them with: handfast snap wallet show '{}' --seed",
             Clean(&options.name)
         ),
@@ -135,7 +135,7 @@ async fn save(
     slowly(stop, move || store.create(&called, &wallet, &password).map_err(trouble)).await?;
     out::line(format_args!("{principal} {}", Clean(name))).map_err(Failure::local)?;
     if let Some(note) = note(&principal) {
-        eprintln!("handfast: {note}");
+        out::tell!("handfast: {note}");
     }
     Ok(())
 }
@@ -143,7 +143,7 @@ async fn save(
 fn list(options: &WalletList) -> Result<(), Failure> {
     let store = store(&options.wallets)?;
     for (path, error) in store.damaged().map_err(trouble)? {
-        eprintln!("handfast: {}: {}", Clean(path.display()), Clean(error));
+        out::tell!("handfast: {}: {}", Clean(path.display()), Clean(error));
     }
     let entries = store.list().map_err(trouble)?;
     if options.json.json {
@@ -161,7 +161,7 @@ fn list(options: &WalletList) -> Result<(), Failure> {
         return Ok(());
     }
     if entries.is_empty() {
-        eprintln!("handfast: there is no wallet yet; make one with: handfast snap wallet create NAME");
+        out::tell!("handfast: there is no wallet yet; make one with: handfast snap wallet create NAME");
         return Ok(());
     }
     let rows = entries.into_iter().map(|entry| {
@@ -200,7 +200,7 @@ async fn show(options: WalletShow) -> Result<(), Failure> {
         };
         out::line(format_args!("{line}")).map_err(Failure::local)?;
         if let Some(note) = note(&principal) {
-            eprintln!("handfast: {note}");
+            out::tell!("handfast: {note}");
         }
     }
     if options.seed {
@@ -226,7 +226,7 @@ async fn delete(options: WalletDelete) -> Result<(), Failure> {
         }
     }
     store.delete(&entry.id).map_err(trouble)?;
-    eprintln!("handfast: {who} is deleted");
+    out::tell!("handfast: {who} is deleted");
     Ok(())
 }
 

@@ -9,13 +9,14 @@ use crate::{
     figures::{bytes, count, now, span},
     out::Clean,
     signals::Stop,
+    terminal::{Events, Full},
 };
 use anyhow::anyhow;
-use crossterm::event::{Event, EventStream, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
+use crossterm::event::{Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use futures_util::StreamExt;
 use handfast_stack::control::{PeerStatus, Status};
 use ratatui::{
-    DefaultTerminal, Frame,
+    Frame,
     layout::{Constraint, Layout, Rect},
     style::{Color, Style, Stylize},
     text::{Line, Span},
@@ -35,18 +36,15 @@ const ROOM_FOR_COLUMNS: u16 = 110;
 /// Shows each look at the node until the user leaves.
 pub(super) async fn run(looks: impl Looks) -> Result<(), Failure> {
     let mut stop = Stop::new()?;
-    let terminal = ratatui::try_init().map_err(Failure::local)?;
-    let result = show(terminal, looks, &mut stop).await;
-    ratatui::restore();
-    result
+    show(Full::begin()?, looks, &mut stop).await
 }
 
-async fn show(mut terminal: DefaultTerminal, looks: impl Looks, stop: &mut Stop) -> Result<(), Failure> {
+async fn show(mut terminal: Full, looks: impl Looks, stop: &mut Stop) -> Result<(), Failure> {
     let mut looks = pin!(looks);
-    let mut events = EventStream::new();
+    let mut events = Events::new();
     let mut picture = Picture::default();
     loop {
-        terminal.draw(|frame| picture.draw(frame)).map_err(Failure::local)?;
+        terminal.draw(|frame| picture.draw(frame))?;
         tokio::select! {
             look = looks.next() => match look {
                 Some(look) => picture.renew(look?),

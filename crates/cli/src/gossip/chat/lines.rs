@@ -35,7 +35,7 @@ pub(super) async fn run(
                 Ok(Some(line)) => waiting = Some(line),
                 Ok(None) => reading = false,
                 Err(error) => {
-                    eprintln!("handfast: cannot read stdin: {error}");
+                    out::tell!("handfast: cannot read stdin: {error}");
                     reading = false;
                 }
             },

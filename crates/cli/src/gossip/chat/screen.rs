@@ -7,22 +7,16 @@ use crate::{
     out::Clean,
     signals::Stop,
     talk::{Input, View},
+    terminal::{Events, Full},
 };
-use crossterm::{
-    event::{
-        DisableBracketedPaste, EnableBracketedPaste, Event, EventStream, KeyCode, KeyEvent, KeyEventKind, KeyModifiers,
-    },
-    execute,
-};
-use futures_util::StreamExt;
+use crossterm::event::{Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use ratatui::{
-    DefaultTerminal, Frame,
+    Frame,
     layout::{Constraint, Layout, Rect},
     style::Stylize,
     text::{Line as Row, Span},
     widgets::{Block, Borders, Paragraph},
 };
-use std::io::stdout;
 use tokio::sync::mpsc::{Receiver, Sender};
 
 /// Below so many columns the list of neighbours leaves its room to the talk.
@@ -46,27 +40,21 @@ pub(super) async fn run(
     say: Sender<String>,
     stop: &mut Stop,
 ) -> Result<(), Failure> {
-    let terminal = ratatui::try_init().map_err(Failure::local)?;
-    // A terminal that does not know it pastes as if it were typed.
-    let _ = execute!(stdout(), EnableBracketedPaste);
-    let result = show(terminal, about, room, happenings, say, stop).await;
-    let _ = execute!(stdout(), DisableBracketedPaste);
-    ratatui::restore();
-    result
+    show(Full::begin()?, about, room, happenings, say, stop).await
 }
 
 async fn show(
-    mut terminal: DefaultTerminal,
+    mut terminal: Full,
     about: About,
     room: Room,
     mut happenings: Receiver<Happening>,
     say: Sender<String>,
     stop: &mut Stop,
 ) -> Result<(), Failure> {
-    let mut events = EventStream::new();
+    let mut events = Events::new();
     let mut picture = Picture::new(about, room);
     loop {
-        terminal.draw(|frame| picture.draw(frame)).map_err(Failure::local)?;
+        terminal.draw(|frame| picture.draw(frame))?;
         tokio::select! {
             happening = happenings.recv() => match happening {
                 Some(happening) => {

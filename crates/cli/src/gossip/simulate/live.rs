@@ -1,12 +1,16 @@
 //! The run in a terminal: the nodes, the curve of delivery, the counters.
 
 use super::progress::{Shared, Snapshot};
-use crate::{exit::Failure, figures::bytes, signals::Stop};
-use crossterm::event::{Event, EventStream, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
-use futures_util::StreamExt;
+use crate::{
+    exit::Failure,
+    figures::bytes,
+    signals::Stop,
+    terminal::{Events, Full},
+};
+use crossterm::event::{Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use handfast_gossip::sim::{NodeState, Scenario};
 use ratatui::{
-    DefaultTerminal, Frame,
+    Frame,
     layout::{Constraint, Layout, Rect},
     style::{Color, Style, Stylize},
     symbols,
@@ -28,25 +32,18 @@ pub(super) async fn run(
     stop: &AtomicBool,
     signals: &mut Stop,
 ) -> Result<(), Failure> {
-    let terminal = ratatui::try_init().map_err(Failure::local)?;
-    let result = show(terminal, scenario, shared, signals).await;
-    ratatui::restore();
+    let result = show(Full::begin()?, scenario, shared, signals).await;
     // Whoever leaves before the end ends the run; at the end there is nothing to stop.
     stop.store(true, Ordering::Relaxed);
     result
 }
 
-async fn show(
-    mut terminal: DefaultTerminal,
-    scenario: &Scenario,
-    shared: &Shared,
-    signals: &mut Stop,
-) -> Result<(), Failure> {
-    let mut events = EventStream::new();
+async fn show(mut terminal: Full, scenario: &Scenario, shared: &Shared, signals: &mut Stop) -> Result<(), Failure> {
+    let mut events = Events::new();
     loop {
         let (look, runs, ended) = shared.look();
         let draw = |frame: &mut Frame<'_>| draw(frame, scenario, &look, runs, ended);
-        terminal.draw(draw).map_err(Failure::local)?;
+        terminal.draw(draw)?;
         tokio::select! {
             () = tokio::time::sleep(FRAME) => {}
             event = events.next() => match event {

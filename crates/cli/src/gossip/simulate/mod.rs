@@ -58,7 +58,7 @@ pub(crate) async fn run(options: args::Simulate) -> Result<(), Failure> {
     let took = began.elapsed().as_secs_f64();
     let events: u64 = reports.iter().map(|report| report.summary.events).sum();
     if !options.json && !options.live {
-        eprintln!(
+        out::tell!(
             "took {took:.1} s, {:.2} million events a second",
             events as f64 / took / 1e6
         );

@@ -36,6 +36,9 @@ pub(super) async fn run(
                 Some(Happening::Said(text)) => {
                     out::line(format_args!("{who}: {}", Clean(text))).map_err(Failure::local)?;
                 }
+                Some(Happening::Called(alias)) => {
+                    out::line(format_args!("* {} is called {alias}", two.other)).map_err(Failure::local)?;
+                }
                 Some(Happening::Silent) => {
                     out::line(format_args!("* {} says nothing more", two.other)).map_err(Failure::local)?;
                     silent = true;
@@ -57,7 +60,7 @@ pub(super) async fn run(
                 Ok(Some(line)) => waiting = Some(line),
                 Ok(None) => ends = true,
                 Err(error) => {
-                    eprintln!("handfast: cannot read stdin: {error}");
+                    out::tell!("handfast: cannot read stdin: {error}");
                     ends = true;
                 }
             },

@@ -6,21 +6,16 @@ use crate::{
     figures::now,
     signals::Stop,
     talk::{Input, Line, View, tame},
+    terminal::{Events, Full},
 };
-use crossterm::{
-    event::{
-        DisableBracketedPaste, EnableBracketedPaste, Event, EventStream, KeyCode, KeyEvent, KeyEventKind, KeyModifiers,
-    },
-    execute,
-};
-use futures_util::StreamExt;
+use crossterm::event::{Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use ratatui::{
-    DefaultTerminal, Frame,
+    Frame,
     layout::{Constraint, Layout},
     style::Stylize,
     text::Line as Row,
 };
-use std::{collections::VecDeque, io::stdout};
+use std::collections::VecDeque;
 use tokio::sync::mpsc::{Receiver, Sender};
 
 /// How many lines are kept to scroll back to.
@@ -35,25 +30,19 @@ pub(super) async fn run(
     say: Sender<String>,
     stop: &mut Stop,
 ) -> Result<Ended, Failure> {
-    let terminal = ratatui::try_init().map_err(Failure::local)?;
-    // A terminal that does not know it pastes as if it were typed.
-    let _ = execute!(stdout(), EnableBracketedPaste);
-    let result = show(terminal, Picture::new(two), happenings, say, stop).await;
-    let _ = execute!(stdout(), DisableBracketedPaste);
-    ratatui::restore();
-    result
+    show(Full::begin()?, Picture::new(two), happenings, say, stop).await
 }
 
 async fn show(
-    mut terminal: DefaultTerminal,
+    mut terminal: Full,
     mut picture: Picture,
     mut happenings: Receiver<Happening>,
     say: Sender<String>,
     stop: &mut Stop,
 ) -> Result<Ended, Failure> {
-    let mut events = EventStream::new();
+    let mut events = Events::new();
     loop {
-        terminal.draw(|frame| picture.draw(frame)).map_err(Failure::local)?;
+        terminal.draw(|frame| picture.draw(frame))?;
         tokio::select! {
             happening = happenings.recv(), if picture.ended.is_none() => {
                 picture.take(happening.unwrap_or(Happening::Left));
@@ -90,6 +79,8 @@ enum Reaction {
 /// What is on the screen.
 struct Picture {
     two: Two,
+    /// What the other side wants to be called.
+    alias: Option<String>,
     lines: VecDeque<Line>,
     input: Input,
     view: View,
@@ -101,6 +92,7 @@ impl Picture {
     fn new(two: Two) -> Self {
         let mut picture = Self {
             two,
+            alias: None,
             lines: VecDeque::new(),
             input: Input::default(),
             view: View::default(),
@@ -112,16 +104,29 @@ impl Picture {
 
     fn take(&mut self, happening: Happening) {
         match happening {
-            Happening::Said(text) => self.keep(Some(short(&self.two.other)), false, &text),
-            Happening::Silent => self.tell(format!("{} says nothing more", short(&self.two.other))),
+            Happening::Said(text) => self.keep(Some(self.other()), false, &text),
+            Happening::Called(alias) => {
+                self.tell(format!("{} is called {alias}", short(&self.two.other)));
+                self.alias = Some(alias);
+            }
+            Happening::Silent => self.tell(format!("{} says nothing more", self.other())),
             Happening::Left => {
-                self.tell(format!("{} has left; enter leaves too", short(&self.two.other)));
+                self.tell(format!("{} has left; enter leaves too", self.other()));
                 self.ended = Some(Ended::Well);
             }
             Happening::Broke(why) => {
                 self.tell(format!("the connection broke: {why}; enter leaves"));
                 self.ended = Some(Ended::Broken(why));
             }
+        }
+    }
+
+    /// How the other side is shown: names are free, so a piece of the address stands behind one.
+    fn other(&self) -> String {
+        let who = short(&self.two.other);
+        match &self.alias {
+            Some(alias) => format!("{alias}·{who}"),
+            None => who,
         }
     }
 

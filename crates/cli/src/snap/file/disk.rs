@@ -7,7 +7,7 @@ use super::{
 };
 use ring::digest::Context;
 use std::{
-    fs::{File, OpenOptions, TryLockError},
+    fs::{File, Metadata, OpenOptions, TryLockError},
     io::{self, ErrorKind, Read, Seek, SeekFrom},
     path::{Path, PathBuf},
 };
@@ -71,12 +71,7 @@ pub(super) fn prepare(dir: &Path, offer: &Offer, force: bool) -> io::Result<Plac
         }
     }
     let part = part_of(dir, offer);
-    let mut file = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .open(&part)?;
+    let mut file = open_part(&part)?;
     match file.try_lock() {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => return Ok(Place::Busy),
@@ -97,6 +92,45 @@ pub(super) fn prepare(dir: &Path, offer: &Offer, force: bool) -> io::Result<Plac
         target,
         force,
     })))
+}
+
+/// Opens the part, or makes it. Whoever else can write into the folder may have put something there in advance: what leads
+/// elsewhere is not followed, or the sender would write there.
+fn open_part(part: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true);
+    match options.clone().create_new(true).open(part) {
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+        made => return made,
+    }
+    #[cfg(unix)]
+    {
+        use rustix::fs::OFlags;
+        use std::os::unix::fs::OpenOptionsExt;
+        // A pipe would keep us waiting for somebody at its other end.
+        options.custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed());
+    }
+    let elsewhere = || {
+        let what = format!("{} is a link, or no file; take it away", part.display());
+        io::Error::new(ErrorKind::InvalidInput, what)
+    };
+    if !part.symlink_metadata()?.is_file() {
+        return Err(elsewhere());
+    }
+    let file = options.open(part)?;
+    match is_only_here(&file.metadata()?) {
+        true => Ok(file),
+        false => Err(elsewhere()),
+    }
+}
+
+/// Whether this is a file that has no other name.
+fn is_only_here(file: &Metadata) -> bool {
+    #[cfg(unix)]
+    if std::os::unix::fs::MetadataExt::nlink(file) != 1 {
+        return false;
+    }
+    file.is_file()
 }
 
 /// What becomes of a partial file in the end.
@@ -243,6 +277,31 @@ mod tests {
         std::fs::remove_file(&there).unwrap();
         std::fs::create_dir(&there).unwrap();
         assert!(matches!(prepare(dir.path(), &offer, true).unwrap(), Place::Taken(_)));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_stands_in_the_place_of_the_part_leads_nowhere() {
+        let dir = tempfile::tempdir().unwrap();
+        let offer = offer("x", b"abc");
+        let part = part_of(dir.path(), &offer);
+        let treasure = dir.path().join("treasure");
+        std::fs::write(&treasure, "mine, and longer than what comes").unwrap();
+        let refused = || {
+            let error = prepare(dir.path(), &offer, true).unwrap_err();
+            assert!(error.to_string().contains("take it away"), "{error}");
+            std::fs::remove_file(&part).unwrap();
+        };
+        std::os::unix::fs::symlink(&treasure, &part).unwrap();
+        refused();
+        std::os::unix::fs::symlink(dir.path().join("nothing yet"), &part).unwrap();
+        refused();
+        std::fs::hard_link(&treasure, &part).unwrap();
+        refused();
+        std::os::unix::net::UnixListener::bind(&part).unwrap();
+        refused();
+        assert_eq!(std::fs::read(&treasure).unwrap(), b"mine, and longer than what comes");
+        assert!(!dir.path().join("nothing yet").exists());
     }
 
     #[test]

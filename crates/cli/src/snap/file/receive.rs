@@ -12,11 +12,12 @@ use crate::{
     figures,
     out::{self, Clean},
     signals::Stop,
-    snap::{node, password},
+    snap::{ALIAS, node, password},
+    talk::tame,
 };
 use anyhow::{Context, anyhow};
 use handfast_snap2p::{
-    ErrorCode, Principal,
+    ErrorCode, Peer, Principal,
     tokio::{Incoming, Session, Stream},
 };
 use std::{path::PathBuf, sync::Arc, time::Duration};
@@ -35,6 +36,7 @@ const FAREWELL: Duration = Duration::from_secs(2);
 
 /// What all transfers share.
 struct Desk {
+    peer: Peer,
     options: SnapReceive,
     /// Whoever asks in the terminal asks alone.
     terminal: Mutex<()>,
@@ -65,6 +67,7 @@ pub(in crate::snap) async fn run(options: SnapReceive) -> Result<(), Failure> {
     let once = options.once;
     let (arrived, mut arrivals) = mpsc::channel(1);
     let desk = Arc::new(Desk {
+        peer: node.peer.clone(),
         options,
         terminal: Mutex::new(()),
         arrived,
@@ -83,7 +86,7 @@ pub(in crate::snap) async fn run(options: SnapReceive) -> Result<(), Failure> {
                 break;
             },
             Some(failed) = node.peer.failed() => {
-                eprintln!("handfast: turned away {}: {}", failed.from, Clean(failed.error));
+                out::tell!("handfast: turned away {}: {}", failed.from, Clean(failed.error));
             }
             () = desk.interrupted.notified() => break,
             () = stop.wait() => break,
@@ -111,7 +114,7 @@ impl Desk {
                         let _ = desk.arrived.send(()).await;
                     }
                     Ok(false) => {}
-                    Err(failure) => eprintln!("handfast: from {who}: {failure}"),
+                    Err(failure) => out::tell!("handfast: from {who}: {failure}"),
                 }
             });
         }
@@ -130,7 +133,7 @@ impl Desk {
         };
         let offer = offered.offer.clone();
         if let Err(why) = self.wanted(&offer, who).await? {
-            eprintln!(
+            out::tell!(
                 "handfast: {} from {who} is refused: {why}",
                 Clean(harmless(&offer.name))
             );
@@ -139,7 +142,7 @@ impl Desk {
         }
         let path = self.take(offered, who).await?;
         if let Some(path) = path {
-            eprintln!(
+            out::tell!(
                 "handfast: {} from {who}, SHA-256 {}",
                 figures::bytes(offer.size),
                 offer.sha256
@@ -165,9 +168,10 @@ impl Desk {
         }
         let _alone = self.terminal.lock().await;
         let question = format!(
-            "Take {} ({}) from {who}?",
+            "Take {} ({}) from {}?",
             Clean(harmless(&offer.name)),
-            figures::bytes(offer.size)
+            figures::bytes(offer.size),
+            self.shown(&who)
         );
         match password::confirm(&question, &mut Stop::new()?).await {
             Ok(true) => Ok(Ok(())),
@@ -176,6 +180,14 @@ impl Desk {
                 self.interrupted.notify_one();
                 Err(failure)
             }
+        }
+    }
+
+    /// A principal, and what it wants to be called if it has said so: names are free, and prove nothing.
+    fn shown(&self, who: &Principal) -> String {
+        match self.peer.alias_of(who) {
+            Some(card) => format!("{who}, who is called {}", tame(&card.display_name, ALIAS)),
+            None => who.to_string(),
         }
     }
 
@@ -190,7 +202,7 @@ impl Desk {
                 let bar = super::bar(&Clean(harmless(&offered.offer.name)).to_string());
                 bar.set_length(offered.offer.size);
                 if partial.from > 0 {
-                    eprintln!("handfast: going on after {}, from {who}", figures::bytes(partial.from));
+                    out::tell!("handfast: going on after {}, from {who}", figures::bytes(partial.from));
                 }
                 let result = offered.take(partial, &bar).await;
                 bar.finish_and_clear();

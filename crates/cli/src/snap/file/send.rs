@@ -44,7 +44,7 @@ pub(in crate::snap) async fn run(options: SnapSend) -> Result<(), Failure> {
     node.close().await;
     let from = result?;
     if from > 0 {
-        eprintln!("handfast: {} of it were there already", figures::bytes(from));
+        out::tell!("handfast: {} of it were there already", figures::bytes(from));
     }
     out::line(format_args!(
         "sent {checksum} {size} {who} {}",

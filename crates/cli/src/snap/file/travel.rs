@@ -56,7 +56,10 @@ pub(super) async fn give(
         let mut chunk = vec![0; CHUNK];
         let mut sent = from;
         loop {
-            let length = file.read(&mut chunk).await.map_err(Failure::local)?;
+            let length = match file.read(&mut chunk).await {
+                Ok(length) => length,
+                Err(error) => return Ok(Err(Failure::local(error))),
+            };
             // A file that grows meanwhile is sent as long as it was offered.
             let length = length.min(usize::try_from(size - sent).unwrap_or(usize::MAX));
             if length == 0 {
@@ -67,17 +70,20 @@ pub(super) async fn give(
             sent += length as u64;
             bar.set_position(sent);
         }
-        match sent < size {
-            true => Err(Failure::local(anyhow!("the file became shorter while it was sent"))),
-            false => writer.shutdown().await.map_err(broken),
+        if sent < size {
+            let shorter = anyhow!("the file became shorter while it was sent; send it again once nobody writes to it");
+            return Ok(Err(Failure::local(shorter)));
         }
+        writer.shutdown().await.map_err(broken).map(Ok)
     };
     // Who cannot keep the file says so before all of it has come.
     let outcome = tokio::select! {
         biased;
         outcome = ears.next(&mut sender, &mut reader) => outcome?,
         sent = rest => match sent {
-            Ok(()) => ears.next(&mut sender, &mut reader).await?,
+            Ok(Ok(())) => ears.next(&mut sender, &mut reader).await?,
+            // Our own fault: the other side waits for the rest, and has nothing to say.
+            Ok(Err(own)) => return Err(own),
             Err(failure) => return Err(ears.last_words(&mut sender, &mut reader).await.unwrap_or(failure)),
         },
     };
@@ -417,6 +423,24 @@ mod tests {
         assert!(given.unwrap_err().to_string().contains("checksum"));
         assert!(got.unwrap_err().to_string().contains("thrown away"));
         assert_eq!(std::fs::read_dir(two.to.path()).unwrap().count(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_file_that_becomes_shorter_is_told_at_both_ends() {
+        let two = Two::new(&content());
+        let bar = ProgressBar::hidden();
+        let path = two.from.path().join("x.bin");
+        let (file, offer) = offer_of(&path, &bar).unwrap();
+        std::fs::write(&path, b"short").unwrap();
+        let (here, there) = duplex(1000);
+        let giving = give(here, File::from_std(file), offer, &bar);
+        let both = async { tokio::join!(giving, two.get(there)) };
+        let patience = std::time::Duration::from_secs(60);
+        let (given, got) = tokio::time::timeout(patience, both)
+            .await
+            .expect("neither waits for the other");
+        assert!(given.unwrap_err().to_string().contains("became shorter"));
+        assert!(got.unwrap_err().to_string().contains("broke off"));
     }
 
     #[tokio::test]

@@ -4,19 +4,19 @@ mod flow;
 mod screen;
 
 use super::{trouble, wallet};
-use crate::{args::SnapSignin, exit::Failure, out, signals::Stop};
-use anyhow::anyhow;
-use crossterm::{
-    event::{DisableBracketedPaste, EnableBracketedPaste, EventStream},
-    execute,
+use crate::{
+    args::SnapSignin,
+    exit::Failure,
+    out,
+    signals::Stop,
+    terminal::{Events, Full},
 };
+use anyhow::anyhow;
 use flow::{Done, Flow, Reaction, Ready, Saved, Screen, Work};
-use futures_util::StreamExt;
 use handfast_snap2p::{
     Error, Network, Principal,
     wallet::{Store, Wallet},
 };
-use ratatui::DefaultTerminal;
 use std::{
     io::{IsTerminal, stdin, stdout},
     sync::Arc,
@@ -34,16 +34,10 @@ pub(super) async fn run(options: SnapSignin) -> Result<(), Failure> {
     let saved = saved(&store).map_err(trouble)?;
     let network = wallet::network(options.testnet);
 
-    let terminal = ratatui::try_init().map_err(Failure::local)?;
-    // A terminal that does not know it pastes as if it were typed.
-    let _ = execute!(stdout(), EnableBracketedPaste);
-    let result = show(terminal, Flow::new(saved), store, network, &mut stop).await;
-    let _ = execute!(stdout(), DisableBracketedPaste);
-    ratatui::restore();
-    match result? {
+    match show(Full::begin()?, Flow::new(saved), store, network, &mut stop).await? {
         Some(ready) => {
             if let Some(note) = ready.note {
-                eprintln!("handfast: {note}");
+                out::tell!("handfast: {note}");
             }
             out::line(format_args!("{} {}", ready.principal, out::Clean(ready.name))).map_err(Failure::local)
         }
@@ -53,18 +47,16 @@ pub(super) async fn run(options: SnapSignin) -> Result<(), Failure> {
 
 /// Shows the screens until the user leaves. Who signed in, if anybody did.
 async fn show(
-    mut terminal: DefaultTerminal,
+    mut terminal: Full,
     mut flow: Flow,
     store: Arc<Store>,
     network: Network,
     stop: &mut Stop,
 ) -> Result<Option<Ready>, Failure> {
-    let mut events = EventStream::new();
+    let mut events = Events::new();
     let mut working: Option<JoinHandle<Result<Done, Error>>> = None;
     loop {
-        terminal
-            .draw(|frame| screen::draw(&flow, frame))
-            .map_err(Failure::local)?;
+        terminal.draw(|frame| screen::draw(&flow, frame))?;
         let reaction = tokio::select! {
             event = events.next() => match event {
                 Some(Ok(event)) => flow.react(&event),
