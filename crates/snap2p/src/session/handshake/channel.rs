@@ -112,7 +112,11 @@ impl Channel {
             Error::Attestation(AttestationFault::Expired { .. }) => {
                 (ErrorCode::AttestationExpired, "the attestation has expired")
             }
-            Error::Attestation(_) => (ErrorCode::AttestationInvalid, "the attestation is not valid"),
+            Error::Attestation(AttestationFault::OtherNetwork) => (
+                ErrorCode::AttestationInvalid,
+                "one wallet is of the mainnet and the other of a testnet",
+            ),
+            Error::Attestation(_) => (ErrorCode::AttestationInvalid, ""),
             Error::NotAllowed(_) | Error::WrongPeer { .. } => (ErrorCode::NotAllowed, ""),
             _ => return error,
         };
