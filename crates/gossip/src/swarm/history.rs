@@ -76,6 +76,19 @@ impl Sum {
     }
 }
 
+/// What a history was at some moment, before it is hashed: many states are remembered and few compared.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct State {
+    sum: Sum,
+    count: usize,
+}
+
+impl State {
+    pub(super) fn fingerprint(self) -> [u8; 16] {
+        self.sum.fingerprint(self.count)
+    }
+}
+
 impl History {
     /// The message with this name.
     #[must_use]
@@ -144,7 +157,14 @@ impl History {
     }
 
     pub(super) fn fingerprint(&self) -> [u8; 16] {
-        self.sum.fingerprint(self.len())
+        self.state().fingerprint()
+    }
+
+    pub(super) fn state(&self) -> State {
+        State {
+            sum: self.sum,
+            count: self.len(),
+        }
     }
 
     /// What was made before this is not wanted any more.
