@@ -1,10 +1,10 @@
 //! What was heard, kept for those who come late: bounded in bytes, number and age.
 
 use super::config::Config;
-use crate::{Author, Item, MessageId, Time};
+use crate::{Author, Item, MessageId, Time, names::NameMap};
 use ring::digest;
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet},
     time::Duration,
 };
 
@@ -13,7 +13,7 @@ use std::{
 /// The oldest go first, where a message is as old as its proven number says, and at least as old as its arrival.
 #[derive(Debug, Default)]
 pub struct History {
-    kept: HashMap<MessageId, Kept>,
+    kept: NameMap<MessageId, Kept>,
     authors: BTreeMap<Author, Shelf>,
     /// Every message by age.
     ages: BTreeSet<(Time, MessageId)>,
