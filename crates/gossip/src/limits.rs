@@ -99,7 +99,6 @@ impl<K: Eq + Hash + Copy, V> Recent<K, V> {
         self.old.remove(key);
     }
 
-    #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         self.young.len() + self.old.len()
     }

@@ -501,8 +501,66 @@ impl<P: PeerId, R: Rules<P>> Topic<P, R> {
                     });
                 }
                 swarm::Output::Deliver(delivery) => output.push_back(OutEvent::Deliver { topic: id, delivery }),
+                swarm::Output::Proved(_) => {}
                 swarm::Output::Fault { peer, fault } => faults.push((peer, fault)),
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Item, Refused};
+
+    struct Anything;
+
+    impl Rules<u32> for Anything {
+        fn read(&mut self, bodies: &[Bytes], _: Time) -> Vec<Result<Item, Refused>> {
+            bodies.iter().map(|_| Err(Refused::Forged)).collect()
+        }
+    }
+
+    #[test]
+    fn so_many_banned_peers_are_remembered_the_last_ones_and_for_so_long() {
+        let start = Time::from_micros(1_000_000);
+        let topic = TopicId::from_bytes([1; 32]);
+        let mut node = Overlay::new(Contact::new(0u32), Config::default(), [7; 32], start);
+        node.join(topic, Anything, Vec::new(), start);
+        let ask = || {
+            let body = Body::Member(membership::Frame::Neighbour {
+                address: Bytes::new(),
+                pass: Bytes::new(),
+                want: membership::Want::High,
+            });
+            Frame { topic, body }
+        };
+        let hear = |node: &mut Overlay<u32, Anything>, from, now| {
+            node.handle(InEvent::Frame { from, frame: ask() }, now);
+            while node.poll(now).is_some() {}
+            node.neighbours(&topic).any(|peer| *peer == from)
+        };
+        assert!(hear(&mut node, 1, start));
+        let flood = 10..10 + 2 * BANNED_MAX as u32;
+        let mut now = start;
+        for peer in flood.clone() {
+            now += Duration::from_millis(1);
+            // As one that sends what is forged.
+            let forged = swarm::Frame::Gossip {
+                id: crate::MessageId::from_bytes([0; 32]),
+                hops: 1,
+                body: Bytes::from_static(b"forged"),
+            };
+            let body = Body::Swarm(forged);
+            let frame = Frame { topic, body };
+            node.handle(InEvent::Frame { from: peer, frame }, now);
+            while node.poll(now).is_some() {}
+            assert!(node.banned.len() <= BANNED_MAX);
+        }
+        assert_eq!(node.banned.len(), BANNED_MAX);
+        assert!(node.neighbours(&topic).any(|peer| *peer == 1), "an honest one stays");
+        assert!(hear(&mut node, 2, now), "and another one comes");
+        assert!(!hear(&mut node, flood.end - 1, now), "a banned one does not");
+        assert!(hear(&mut node, flood.end - 1, now + BAN), "until it has waited");
     }
 }

@@ -27,11 +27,11 @@
 //! | a restarted author is not heard | numbers begin at the milliseconds since 1970 times 1024, and go on above what the author is known to have used |
 //! | numbers are not signed: an absurd one mutes its author | no number decides whether a message is taken here; `sig2` proves ours; what cannot be right does not go to peers of the original's kind (see below) |
 //! | the same message under a higher number is a new one | messages are named by signature and key, and delivered once |
-//! | what comes out of order is dropped | it is delivered; for peers of the original's kind each author's messages are put in order within a round |
+//! | what comes out of order is dropped | it is delivered; for peers of the original's kind each author's messages are put in order within a round, and what came over links of our kind waits up to two seconds for what its author said before |
 //! | numbers may be anything, other members are passed on unsigned | lines are passed on in one canonical form with nothing but what is known |
 //! | closed streams are written to | they are forgotten |
 //! | a peer that does not read fills the memory | [`Config::outbox`], [`Config::congested`], [`Config::patience`] |
-//! | no limit on anything | [`LINE_MAX`], [`DEPTH_MAX`], [`Config::author`], [`Config::unsound`], bounded tables throughout |
+//! | no limit on anything | [`LINE_MAX`], [`DEPTH_MAX`], [`SIGNED_MAX`], [`Config::author`], [`Config::unsound`], bounded tables throughout |
 //! | texts are published as `{"0":"s",…}`; a member `signature` is lost | refused with an error that says what to do |
 //!
 //! # Decided
@@ -49,7 +49,8 @@
 //! * **`__proto__` in a message**: the original loses that member before it checks the signature. A line with one is checked
 //!   as it stands, and publishing one is refused.
 //! * **Keys of small or mixed order, `S` not reduced**: refused, see [`handfast_keys::batch`].
-//! * **Lines beyond 64 KiB** are skipped, and the stream goes on: the original passes them on in good faith.
+//! * **Lines beyond 64 KiB** are skipped, and the stream goes on: the original passes them on in good faith. So are lines
+//!   whose signed text, two spaces a level, is beyond [`SIGNED_MAX`].
 mod config;
 mod line;
 mod link;
@@ -66,5 +67,5 @@ pub(crate) mod check;
 
 pub use config::Config;
 pub use links::{Fault, LinkId, Links, Output, State};
-pub use message::{DEPTH_MAX, LINE_MAX, Message, SEQUENCE_MAX, content, read_batch};
+pub use message::{DEPTH_MAX, LINE_MAX, Message, SEQUENCE_MAX, SIGNED_MAX, content, read_batch};
 pub use rules::SignedRules;

@@ -9,9 +9,11 @@
 )]
 
 mod identity;
+mod places;
 mod session;
 mod wire;
 
 pub use identity::{alias_card, attestation, mnemonic, principal, wallet_file};
+pub use places::{locator, px1};
 pub use session::{handshake, session, session_pair};
 pub use wire::{frame, message, noise, varint};

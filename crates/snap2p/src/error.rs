@@ -98,6 +98,12 @@ pub enum Error {
         #[source]
         error: io::Error,
     },
+    /// The sessions hold as much of what their peers send as they may together, and this one waited too long for room.
+    #[error(
+        "the session was ended, for the sessions together hold all the memory that they may: read what arrives sooner, or raise the \
+         limit"
+    )]
+    Overloaded,
     /// The chain provider did not answer as it should.
     #[error("{0}")]
     Chain(#[from] ChainFault),

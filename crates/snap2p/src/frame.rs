@@ -77,6 +77,13 @@ impl Decoder {
         awaited.map_or(0, |len| len.saturating_sub(input.len()))
     }
 
+    /// The length of the frame that is awaited, as the peer announced it; nothing as long as it is not known. Whoever knows how
+    /// long a frame must be need not wait for the rest of another.
+    #[must_use]
+    pub const fn announced(&self) -> Option<u32> {
+        self.awaited
+    }
+
     fn advance(&mut self, input: &mut BytesMut) -> Result<Option<BytesMut>, Fault> {
         let len = match self.awaited {
             Some(len) => len,

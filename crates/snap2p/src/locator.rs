@@ -89,6 +89,9 @@ fn name(text: &str) -> Result<String, &'static str> {
     if !text.bytes().all(known) {
         return Err("a host has letters, digits, `-`, `_` and `.` only");
     }
+    if text.ends_with('.') {
+        return Err("leave out the dot at the end of the host");
+    }
     if text
         .split('.')
         .next_back()
@@ -199,6 +202,9 @@ mod tests {
             ("ex ample.org:9000", "letters, digits"),
             ("1.2.3:9000", "looks like an IP address"),
             ("256.1.1.1:9000", "looks like an IP address"),
+            ("example.org.:9000", "leave out the dot"),
+            ("127.0.0.1.:9000", "leave out the dot"),
+            (".:9000", "leave out the dot"),
         ] {
             assert!(why(text).contains(expected), "{text}: {}", why(text));
         }

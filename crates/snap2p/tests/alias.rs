@@ -198,3 +198,42 @@ fn a_book_is_bounded_and_forgets_who_was_heard_longest_ago() {
     assert_eq!(who(&book, after), [9]);
     assert_eq!(book.iter(NOW).count(), 1);
 }
+
+#[test]
+fn a_card_that_was_replaced_does_not_return_when_its_successor_has_made_room() {
+    let (key, bob) = key(1);
+    let long = AliasCard::issue(&key, bob, "old", "old", [9; 32], NOW, VALIDITY).unwrap();
+    let short = AliasCard::issue(&key, bob, "new", "new", [9; 32], later(1), Duration::from_secs(60)).unwrap();
+    let mut book = Book::new(2);
+    book.insert(long.clone(), later(1)).unwrap();
+    book.insert(short.clone(), later(1)).unwrap();
+    // Its time is over, and somebody else needs the room.
+    book.insert(card(2, "eve", NOW), later(61)).unwrap();
+    book.insert(card(3, "eve", NOW), later(61)).unwrap();
+    assert!(!book.insert(long.clone(), later(61)).unwrap());
+    assert_eq!(book.current(&bob, later(61)), None);
+
+    // Still good, and the one that was heard longest ago.
+    let mut book = Book::new(1);
+    book.insert(short.clone(), later(1)).unwrap();
+    book.insert(card(2, "eve", NOW), later(2)).unwrap();
+    assert!(!book.insert(long.clone(), later(2)).unwrap());
+    assert_eq!(book.current(&bob, later(2)), None);
+    // The same card is welcome again.
+    assert!(book.insert(short, later(2)).unwrap());
+    // The application may forget everything.
+    book.remove(&bob);
+    assert!(book.insert(long, later(2)).unwrap());
+}
+
+#[test]
+fn what_is_remembered_of_forgotten_cards_is_bounded() {
+    let mut book = Book::new(1);
+    let (first, old) = (card(1, "bob", later(10)), card(1, "old", NOW));
+    book.insert(first, later(10)).unwrap();
+    for seed in 2..=20 {
+        book.insert(card(seed, "eve", NOW), later(10)).unwrap();
+    }
+    // As many as it takes: this is the price of a bound.
+    assert!(book.insert(old, later(10)).unwrap());
+}

@@ -363,3 +363,137 @@ async fn a_token_is_shown_nowhere_on_hearsay() {
         _ = trap.accept() => panic!("somebody got the token for saying where the node is"),
     }
 }
+
+#[tokio::test]
+async fn an_invite_is_spent_by_whoever_comes_in_and_not_by_whoever_only_knocks() {
+    let stealth = builder().visibility(handfast_snap2p::Visibility::Stealth);
+    let (bob, at) = listening(stealth).await;
+    let until = handfast_snap2p::UnixTime::now().plus(Duration::from_secs(3600));
+    let token = bob.invites().create(Some(1), until).unwrap();
+    let knock = || async {
+        let mut message = BytesMut::new();
+        Message::Knock(token.as_bytes().to_vec().into()).encode(&mut message);
+        let mut frame = BytesMut::new();
+        frame::put_len(message.len(), &mut frame);
+        frame.extend_from_slice(&message);
+        let mut tcp = TcpStream::connect(&at).await.unwrap();
+        tcp.write_all(&frame).await.unwrap();
+        let mut answer = BytesMut::new();
+        let mut decoder = frame::Decoder::new(4096);
+        let answer = loop {
+            if let Some(answer) = decoder.next(&mut answer).unwrap() {
+                break Message::decode(answer.freeze()).unwrap();
+            }
+            assert_ne!(soon(tcp.read_buf(&mut answer)).await.unwrap(), 0);
+        };
+        (tcp, answer)
+    };
+    let (held, answer) = knock().await;
+    assert_eq!(answer, Message::KnockResponse { accepted: true });
+    // While somebody is on the way in with it, nobody else is let in with it.
+    let (_, answer) = knock().await;
+    assert!(matches!(answer, Message::AuthFail(_)), "{answer:?}");
+    assert!(matches!(soon(bob.failed()).await.unwrap().error, Error::Invite(_)));
+    drop(held);
+    soon(bob.failed()).await.expect("the handshake came to nothing");
+
+    let options = || DialOptions {
+        token: Some(token.as_bytes().to_vec().into()),
+        ..Default::default()
+    };
+    let alice = builder().start().await.unwrap();
+    let (dialled, accepted) = soon(async { tokio::join!(alice.dial_with(at.as_str(), options()), bob.accept()) }).await;
+    let (_session, _accepted) = (dialled.unwrap(), accepted.unwrap());
+    let error = soon(alice.dial_with(at.as_str(), options())).await.unwrap_err();
+    assert!(
+        matches!(
+            error,
+            Error::Refused {
+                code: ErrorCode::InvalidToken,
+                ..
+            }
+        ),
+        "{error}"
+    );
+}
+
+/// A pipe whose other end takes nothing any more once it is told to.
+struct Fragile {
+    io: DuplexStream,
+    broken: Arc<AtomicBool>,
+}
+
+impl AsyncRead for Fragile {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for Fragile {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        if self.broken.load(Ordering::SeqCst) {
+            return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
+        }
+        Pin::new(&mut self.io).poll_write(cx, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_shutdown(cx)
+    }
+}
+
+#[tokio::test]
+async fn what_a_peer_has_said_before_it_closed_is_read_though_it_takes_no_answer() {
+    const FRAMES: usize = 8;
+    let (ours, theirs) = duplex(PIPE);
+    let broken = Arc::new(AtomicBool::new(false));
+    let ours = Fragile {
+        io: ours,
+        broken: Arc::clone(&broken),
+    };
+    let us = local();
+    let answered = answer(ours, &us, Answer::default(), |_| ready(true), Config::default());
+    let (answered, mut raw) = soon(async { tokio::join!(answered, Raw::dial(theirs)) }).await;
+    let (session, mut incoming) = answered.unwrap();
+    let piece: &'static [u8] = &[7; 60_000];
+    // A question first, whose answer goes nowhere.
+    let mut said = vec![ping(1), open(0, "last words")];
+    said.extend((0..FRAMES).map(|at| data(0, piece, at + 1 == FRAMES)));
+    said.extend((0..200).map(ping));
+    said.push(open(2, "the very last"));
+    broken.store(true, Ordering::SeqCst);
+    raw.say(&said).await;
+    drop(raw);
+    let mut stream = soon(incoming.next()).await.expect("the session has ended");
+    let mut heard = Vec::new();
+    soon(stream.read_to_end(&mut heard)).await.unwrap();
+    assert_eq!(heard.len(), FRAMES * piece.len());
+    let last = soon(incoming.next()).await.expect("the session has ended");
+    assert_eq!(last.label(), "the very last");
+    soon(session.closed()).await;
+    assert!(stream.write_all(b"nobody hears this").await.is_err());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_takes_nothing_and_says_nothing_is_not_waited_for() {
+    let (ours, theirs) = duplex(PIPE);
+    let broken = Arc::new(AtomicBool::new(false));
+    let ours = Fragile {
+        io: ours,
+        broken: Arc::clone(&broken),
+    };
+    let us = local();
+    let answered = answer(ours, &us, Answer::default(), |_| ready(true), Config::default());
+    let (answered, _raw) = tokio::join!(answered, Raw::dial(theirs));
+    let (session, _incoming) = answered.unwrap();
+    let mut stream = session.open_stream("").await.unwrap();
+    broken.store(true, Ordering::SeqCst);
+    let write = async { while stream.write_all(b"x").await.is_ok() && stream.flush().await.is_ok() {} };
+    write.await;
+    let reason = session.closed().await;
+    assert!(matches!(&*reason, Error::Io { .. }), "{reason}");
+}

@@ -48,4 +48,19 @@ proptest! {
         // No message of the handshake is touched, so that frames are sent.
         check::noise(&[&[3][..], &data].concat());
     }
+
+    #[test]
+    fn locators_survive(text in "(tcp://|quic://)?(\\[[0-9a-f:.]{0,20}\\]|[0-9A-Za-z._-]{0,20}|\\PC{0,6})(:[0-9+]{0,6}| [0-9]{1,5})?") {
+        check::locator(text.as_bytes());
+    }
+
+    #[test]
+    fn any_text_may_be_a_locator(text in "\\PC{0,40}") {
+        check::locator(text.as_bytes());
+    }
+
+    #[test]
+    fn px1_survives(data in bytes(400)) {
+        check::px1(&data);
+    }
 }

@@ -215,3 +215,19 @@ async fn what_is_no_message_breaks_its_stream_off_and_nothing_else() {
     }
     assert!(!session.is_closed());
 }
+
+#[tokio::test]
+async fn a_dial_has_an_end_though_none_of_its_places_answers() {
+    // They take connections, and say nothing.
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let at = silent.local_addr().unwrap();
+    let mut limits = handfast_snap2p::tokio::Limits::of(Visibility::Public);
+    limits.dial = Duration::from_millis(50);
+    let alice = builder().limits(limits).start().await.unwrap();
+    let somebody = support::local().principal;
+    for target in [at.to_string(), format!("{somebody}@{at}")] {
+        let error = soon(alice.dial(target)).await.unwrap_err();
+        assert!(matches!(error, Error::TimedOut { .. }), "{error}");
+        assert!(error.to_string().contains("any of the places"), "{error}");
+    }
+}

@@ -324,3 +324,34 @@ fn a_full_disk_loses_nothing() {
     );
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 2);
 }
+
+#[cfg(unix)]
+#[test]
+fn what_others_could_get_at_is_closed_to_them() {
+    use std::os::unix::fs::PermissionsExt;
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    let open_to = |path: &Path, mode: u32| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    let (dir, _) = of_the_reference();
+    let file = dir.path().join(text("file_name"));
+    open_to(dir.path(), 0o775);
+    open_to(&file, 0o664);
+    let store = Store::open(dir.path()).unwrap();
+    assert_eq!(mode(dir.path()), 0o700, "nothing but wallets is in it");
+    assert_eq!(mode(&file), 0o600);
+    open_to(&file, 0o644);
+    assert_eq!(store.list().unwrap().len(), 1);
+    assert_eq!(mode(&file), 0o600);
+
+    // A directory that has other things in it stays as it is, for these may be meant for others; only writing it must not be.
+    fs::write(dir.path().join("notes.txt"), "").unwrap();
+    open_to(dir.path(), 0o755);
+    open_to(&file, 0o644);
+    assert_eq!(Store::open(dir.path()).unwrap().list().unwrap().len(), 1);
+    assert_eq!((mode(dir.path()), mode(&file)), (0o755, 0o600));
+    for writable in [0o775, 0o757, 0o1777] {
+        open_to(dir.path(), writable);
+        let error = Store::open(dir.path()).unwrap_err();
+        assert!(error.to_string().contains("others can write in it"), "{error}");
+    }
+    open_to(dir.path(), 0o700);
+}

@@ -228,6 +228,7 @@ fn hostile(input: &mut Unstructured<'_>) -> Result<()> {
                     let forgotten = config.memory < 100 && delivery.item.sequence.proven().is_none();
                     assert!(delivered.insert(id) || forgotten, "{id:?} was delivered twice");
                 }
+                Output::Proved(item) => assert!(delivered.contains(&item.id) || own.contains(&item.id)),
                 Output::Fault { peer, .. } => {
                     up.remove(&peer);
                 }
@@ -271,6 +272,7 @@ impl Pair {
                     Output::Deliver(delivery) => {
                         assert!(self.delivered[at].insert(delivery.item.id), "delivered twice");
                     }
+                    Output::Proved(_) => {}
                     Output::Fault { fault, .. } => panic!("an honest peer is blamed: {fault}"),
                 }
             }

@@ -78,7 +78,7 @@ impl Default for Config {
             shuffle_first: Duration::from_millis(100),
             welcome_hold: Duration::from_millis(25),
             welcome_peers: 8,
-            idle: Duration::from_secs(1),
+            idle: Duration::from_millis(700),
             suspect: Duration::from_secs(3),
             request_timeout: Duration::from_millis(250),
             request_lifetime: Duration::from_secs(5),

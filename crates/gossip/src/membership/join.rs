@@ -319,3 +319,41 @@ impl<P: PeerId> Membership<P> {
         peers
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::membership::Output;
+
+    #[test]
+    fn a_flood_of_joins_fills_no_memory_and_each_is_answered() {
+        const FLOOD: usize = 5 * NEWCOMERS_MAX + 10;
+        let mut now = Time::from_micros(1_000_000);
+        let mut node = Membership::new(Contact::new(0u32), Config::default(), [7; 32], now);
+        let mut welcomed = 0;
+        for peer in 1..=FLOOD as u32 {
+            node.on_join(Contact::new(peer), now);
+            assert!(node.joining.newcomers.len() < NEWCOMERS_MAX && node.joining.reservoir.len() <= RESERVOIR_MAX);
+            while let Some(output) = node.poll() {
+                if let Output::Send {
+                    frame: Frame::Welcome { peers },
+                    ..
+                } = output
+                {
+                    assert!(!peers.is_empty() && peers.len() <= node.config.welcome_peers);
+                    welcomed += 1;
+                }
+            }
+        }
+        assert_eq!(node.joining.reservoir.len(), RESERVOIR_MAX);
+        assert_eq!((welcomed, node.joining.newcomers.len()), (FLOOD - 10, 10));
+        // The rest are answered when they have waited; an honest one among them, too.
+        now += node.config.welcome_hold;
+        node.handle_timeout(now);
+        let last = std::iter::from_fn(|| node.poll()).filter(
+            |output| matches!(output, Output::Send { to, frame: Frame::Welcome { .. } } if *to == FLOOD as u32),
+        );
+        assert_eq!(last.count(), 1);
+        assert!(node.joining.newcomers.is_empty() && node.joining.reservoir.len() == RESERVOIR_MAX);
+    }
+}

@@ -272,6 +272,8 @@ impl<P: PeerId> Membership<P> {
             self.greet(now);
         }
         self.mix(now);
+        // One link's silence makes others due at this very moment.
+        self.keep_alive(now);
     }
 
     /// When to call [`Membership::handle_timeout`].
@@ -389,3 +391,51 @@ impl<P: PeerId> Membership<P> {
 
 /// The longest pass, in bytes: see [`Rules::pass`].
 const PASS_MAX: usize = 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Anybody;
+
+    impl Rules<u32> for Anybody {
+        fn read(&mut self, _: &[Bytes], _: Time) -> Vec<Result<crate::Item, crate::Refused>> {
+            Vec::new()
+        }
+    }
+
+    #[test]
+    fn the_addresses_of_so_many_strangers_are_kept_for_the_answers_to_them() {
+        let mut now = Time::from_micros(1_000_000);
+        let mut node = Membership::new(Contact::new(0u32), Config::default(), [7; 32], now);
+        let ask = Frame::Neighbour {
+            address: Bytes::new(),
+            pass: Bytes::new(),
+            want: Want::High,
+        };
+        node.handle(1, ask, &mut Anybody, now);
+        while node.poll().is_some() {}
+        for stranger in 100..1000 {
+            now += std::time::Duration::from_millis(20);
+            node.heard(&1, now);
+            let origin = Contact {
+                peer: stranger,
+                address: Bytes::from(stranger.to_string()),
+            };
+            let shuffle = Frame::Shuffle {
+                origin: origin.clone(),
+                nonce: 1,
+                ttl: 0,
+                peers: Vec::new(),
+            };
+            node.handle(1, shuffle, &mut Anybody, now);
+            assert!(node.recent.len() <= RECENT_MAX);
+            let answered = std::iter::from_fn(|| node.poll()).any(
+                |output| matches!(output, Output::Send { to, frame: Frame::ShuffleReply { .. } } if to == stranger),
+            );
+            assert!(answered, "each is answered");
+            assert_eq!(node.address(&stranger), Some(&origin.address), "where it says");
+        }
+        assert_eq!(node.recent.len(), RECENT_MAX);
+    }
+}

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 /// The least time that an answer is waited for, whatever was measured: processes are scheduled late, radios sleep, and a
 /// neighbour that is given up for a hiccup costs the tree a link.
-const WAIT_MIN: Duration = Duration::from_millis(150);
+const WAIT_MIN: Duration = Duration::from_millis(200);
 
 /// The longest that an answer is waited for. A neighbour that answers ever more slowly would otherwise put off for as long as it
 /// likes that its silence is noticed. Round trips through onion services take one to three seconds.

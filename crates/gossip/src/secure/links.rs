@@ -12,12 +12,15 @@ use super::{
 };
 use crate::{
     Author, Error, Item, MessageId, Refused, Sequence, Time,
-    swarm::{self, Delivery, Frame, History, Swarm},
+    swarm::{self, Delivery, Frame, History, Lines, Order, Swarm},
 };
 use bytes::BytesMut;
 use handfast_json::Value;
 use handfast_keys::KeyPair;
-use std::collections::{BTreeMap, VecDeque};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    time::Duration,
+};
 
 /// Messages that wait for their check at most, and their bytes: then they are checked, even before the next poll.
 const UNCHECKED_MAX: usize = 512;
@@ -84,6 +87,9 @@ pub struct Links {
     unchecked: Vec<(LinkId, Opened)>,
     unchecked_bytes: usize,
     rounds: Rounds,
+    /// Messages that came over links of our kind before those that their authors made earlier: the tree overtakes catch-up
+    /// where a link is new, and the original drops what comes late. They wait for [`swarm::Config::order_timeout`] at most.
+    early: Lines<LinkId>,
     /// When the next round is due, if anything waits for it.
     round_at: Option<Time>,
     start: Time,
@@ -109,6 +115,7 @@ impl Links {
             unchecked: Vec::new(),
             unchecked_bytes: 0,
             rounds: Rounds::default(),
+            early: Lines::default(),
             round_at: None,
             start: now,
             numbers: Numbers::new(),
@@ -144,15 +151,28 @@ impl Links {
         Ok(id)
     }
 
-    /// Gives a peer that cannot ask what it may have missed: the last messages of each author, in order.
+    /// Gives a peer that cannot ask what it may have missed: the last messages of each author, in order. Where all of that
+    /// is too much, each author has the same share, and with more authors than messages, each link begins with others.
     fn replay(&mut self, id: LinkId, link: &mut Link) {
         let history = self.swarm.history();
-        let authors: Vec<Author> = history.authors().map(|(author, _)| *author).collect();
-        let newest = authors
-            .iter()
-            .flat_map(|author| history.newest(author, self.config.replay));
+        let mut authors: Vec<(Author, usize)> = history.authors().map(|(author, count)| (*author, count)).collect();
+        let most = |share: usize| authors.iter().map(|(_, count)| share.min(*count)).sum::<usize>();
+        let mut share = self.config.replay.min(REPLAY_MAX);
+        while share > 1 && most(share) > REPLAY_MAX {
+            share -= (share / 8).max(1);
+        }
+        if authors.len() > REPLAY_MAX {
+            // Keys are free. Whoever has the least ones must not be all that is ever heard of.
+            let turns = usize::try_from(id.0).unwrap_or_default();
+            let begin = turns.wrapping_mul(REPLAY_MAX) % authors.len();
+            authors.rotate_left(begin);
+        }
+        let newest = authors.iter().flat_map(|(author, _)| history.newest(author, share));
         for item in newest.take(REPLAY_MAX) {
-            // What waits for the next round is not given twice.
+            // What waits for those before it, or for the next round, is not given twice.
+            if self.early.holds(item) {
+                continue;
+            }
             self.rounds.holds(&item.id, id);
             if self.numbers.believes(item) {
                 link.defer(item.body.clone(), &self.config);
@@ -230,9 +250,10 @@ impl Links {
         let Ok(opened) = self.rules.reader().open(line) else {
             return false;
         };
-        if self.swarm.history().get(&opened.id).is_some() {
+        if let Some(kept) = self.swarm.history().get(&opened.id) {
             self.rounds.holds(&opened.id, link);
-            if !self.numbers.withholds(&opened.id) {
+            let may_prove = opened.claims_proof() && kept.sequence.proven().is_none();
+            if !may_prove && !self.numbers.withholds(&opened.id) {
                 return true;
             }
         }
@@ -250,9 +271,14 @@ impl Links {
         let (links, batch): (Vec<_>, Vec<_>) = std::mem::take(&mut self.unchecked).into_iter().unzip();
         for (link, read) in links.into_iter().zip(self.rules.reader().check(batch)) {
             match read {
-                Ok(item) if self.numbers.withholds(&item.id) => self.better_number(item, link, now),
                 // What is not new costs its author nothing, whoever sends it again.
-                Ok(item) if !self.swarm.wants(&item, now) => self.rounds.holds(&item.id, link),
+                Ok(item) if !self.swarm.wants(&item, now) => {
+                    self.rounds.holds(&item.id, link);
+                    if self.numbers.withholds(&item.id) {
+                        self.better_number(item.clone(), Some(link), now);
+                    }
+                    self.swarm.prove(item, now);
+                }
                 Ok(item) => match self.rules.count(item.author, now) {
                     Ok(()) => {
                         self.swarm.publish(item, Some(link), now);
@@ -271,11 +297,11 @@ impl Links {
     }
 
     /// Another copy of a message whose number was not believed.
-    fn better_number(&mut self, item: Item, link: LinkId, now: Time) {
+    fn better_number(&mut self, item: Item, link: Option<LinkId>, now: Time) {
         let id = item.id;
         if self.numbers.believes(&item) {
             self.numbers.released(&id);
-            self.wait_for_round(item, Some(link), now);
+            self.wait_for_round(item, link, now);
         }
     }
 
@@ -326,9 +352,25 @@ impl Links {
         }
     }
 
-    /// Puts a new message on the list for peers of the original's kind.
-    fn pass_on(&mut self, item: Item, from: Option<LinkId>, now: Time) {
-        if self.numbers.believes(&item) {
+    /// Puts a new message on the list for peers of the original's kind, unless earlier ones of its author may come yet.
+    fn pass_on(&mut self, delivery: Delivery<LinkId>, now: Time) {
+        if !self.numbers.believes(&delivery.item) {
+            return;
+        }
+        // A peer of the original's kind has said all that it will ever say of what came before, and deliveries that are in
+        // order have waited already.
+        let from = delivery.from.and_then(|from| self.links.get(&from));
+        let in_order = from.is_some_and(|from| from.speaks != Speaks::Ours);
+        let patience = if in_order || self.config.swarm.order == Order::PerAuthor {
+            Duration::ZERO
+        } else {
+            self.config.swarm.order_timeout
+        };
+        let mut passed = Vec::new();
+        self.early
+            .push(delivery, patience, now, |delivery| passed.push(delivery));
+        self.early.timeout(now, |delivery| passed.push(delivery));
+        for Delivery { item, from, .. } in passed {
             self.wait_for_round(item, from, now);
         }
     }
@@ -341,7 +383,7 @@ impl Links {
                 // Rounds keep their rhythm, whenever messages come.
                 let micros = u64::try_from(interval.as_micros()).unwrap_or(u64::MAX).max(1);
                 let past = u64::try_from(now.since(self.start).as_micros()).unwrap_or(u64::MAX) % micros;
-                let rest = std::time::Duration::from_micros(micros - past);
+                let rest = Duration::from_micros(micros - past);
                 self.round_at.get_or_insert(now + rest);
             }
             None if self.rounds.is_full() => self.rounds.halve(),
@@ -386,9 +428,15 @@ impl Links {
             match self.swarm.poll(&mut self.rules, now)? {
                 swarm::Output::Send { to, frame } => self.send(to, &frame, now),
                 swarm::Output::Fault { peer, fault } => self.drop(peer, fault.into(), now),
+                swarm::Output::Proved(item) => {
+                    self.remember_own(&item);
+                    if self.numbers.withholds(&item.id) {
+                        self.better_number(item, None, now);
+                    }
+                }
                 swarm::Output::Deliver(delivery) => {
                     self.remember_own(&delivery.item);
-                    self.pass_on(delivery.item.clone(), delivery.from, now);
+                    self.pass_on(delivery.clone(), now);
                     if delivery.item.author != self.me {
                         return Some(Output::Deliver(delivery));
                     }
@@ -454,6 +502,11 @@ impl Links {
         if self.swarm.poll_timeout().is_some_and(|at| at <= now) {
             self.swarm.handle_timeout(now);
         }
+        let mut passed = Vec::new();
+        self.early.timeout(now, |delivery| passed.push(delivery));
+        for Delivery { item, from, .. } in passed {
+            self.wait_for_round(item, from, now);
+        }
         if self.round_at.is_some_and(|at| at <= now) {
             self.make_round(false, now);
         }
@@ -486,7 +539,10 @@ impl Links {
             };
             [until, link.gives_up(&self.config)]
         });
-        links.chain([self.round_at, self.swarm.poll_timeout()]).flatten().min()
+        links
+            .chain([self.round_at, self.early.next_due(), self.swarm.poll_timeout()])
+            .flatten()
+            .min()
     }
 
     /// The messages that are kept.

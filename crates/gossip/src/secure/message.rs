@@ -19,6 +19,14 @@ pub const LINE_MAX: usize = 64 << 10;
 /// line of 64 KiB would have to be hashed as gigabytes.
 pub const DEPTH_MAX: usize = 64;
 
+/// The longest signed text in bytes: sixteen times the longest line. Within [`DEPTH_MAX`] alone, a line of 64 KiB could be
+/// hashed as 4 MiB, and a few of them would fill the memory of a batch.
+///
+/// The pretty text of points, of tables and of whatever else people write is up to eight times as long as the line, even
+/// where every number has one digit. At sixteen times, hashing costs no more for a byte of line than the signature of an
+/// ordinary message does, so nobody makes work cheaply by nesting.
+pub const SIGNED_MAX: usize = 16 * LINE_MAX;
+
 /// The largest whole number that JavaScript holds exactly: no number of a message is larger.
 pub const SEQUENCE_MAX: u64 = (1 << 53) - 1;
 
@@ -61,7 +69,8 @@ impl Message {
     ///
     /// # Errors
     /// [`Error::NotAnObject`], [`Error::Reserved`] if it has a `signature`, [`Error::TooLong`] beyond [`LINE_MAX`],
-    /// [`Error::Caller`] for a member `__proto__`, nesting beyond [`DEPTH_MAX`] or a number beyond [`SEQUENCE_MAX`],
+    /// [`Error::Caller`] for a member `__proto__`, nesting beyond [`DEPTH_MAX`], a signed text beyond [`SIGNED_MAX`] or a
+    /// number beyond [`SEQUENCE_MAX`],
     /// [`Error::Keys`] if the cryptographic library fails.
     pub fn sign(keys: &KeyPair, content: &Value, number: u64) -> Result<Self, Error> {
         Self::make(keys, content, number, true)
@@ -102,6 +111,11 @@ impl Message {
         let mut data = content.clone();
         let mut signed = Vec::new();
         Value::Object(data.clone()).write_pretty(&mut signed);
+        if signed.len() > SIGNED_MAX {
+            return Err(Error::Caller(
+                "a message printed in lines, as it is signed, has at most 1 MiB: nest its long lists less deep",
+            ));
+        }
         let signature = if prove {
             let mut salt = [0; 32];
             for (to, from) in salt.iter_mut().zip(number.to_be_bytes()) {
@@ -260,6 +274,11 @@ impl Opened {
         &self.line
     }
 
+    /// Whether the line has what may be the author's signature of its number.
+    pub(crate) const fn claims_proof(&self) -> bool {
+        self.proof.is_some()
+    }
+
     /// Bytes of memory that wait with it.
     pub(crate) fn weight(&self) -> usize {
         self.signed.len() + self.line.len()
@@ -409,6 +428,9 @@ fn open(message: Document<'_>, length: usize, keys: &mut Recent<[u8; 32], Option
     // Room for most, so that nothing is copied while they grow.
     let mut signed = Vec::with_capacity(length);
     data.without("signature").write_pretty(&mut signed);
+    if signed.len() > SIGNED_MAX {
+        return None;
+    }
     let mut line = Vec::with_capacity(length + 8);
     line.extend_from_slice(b"{\"data\":");
     data.write_compact(&mut line);

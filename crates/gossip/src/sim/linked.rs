@@ -105,6 +105,7 @@ impl Actor for Linked {
                     },
                 },
                 swarm::Output::Deliver(delivery) => Output::Event(delivery),
+                swarm::Output::Proved(_) => continue,
                 swarm::Output::Fault { peer, .. } => Output::Disconnect { peer },
             });
         }

@@ -45,7 +45,8 @@ pub struct Config {
     pub message_max: usize,
     /// In which order messages are delivered.
     pub order: Order,
-    /// How long a message waits for its predecessor under [`Order::PerAuthor`].
+    /// How long a message waits for its predecessor under [`Order::PerAuthor`]; and under either order, where it is to go on
+    /// to peers of the original's kind, which drop what comes late, see [`secure::Links`](crate::secure::Links).
     #[serde(with = "humantime_serde")]
     pub order_timeout: Duration,
     /// How long after its arrival a message is left to the tree before catch-up speaks of it.

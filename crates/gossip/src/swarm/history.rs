@@ -15,8 +15,8 @@ use std::{
 pub struct History {
     kept: NameMap<MessageId, Kept>,
     authors: BTreeMap<Author, Shelf>,
-    /// Every message by age.
-    ages: BTreeSet<(Time, MessageId)>,
+    /// Every message by age; of those made in one millisecond, as a session's first thousand are, by number.
+    ages: BTreeSet<(Time, u64, MessageId)>,
     sum: Sum,
     bytes: usize,
     /// How many messages have numbers that their authors did not sign.
@@ -179,7 +179,7 @@ impl History {
         self.bytes = self.bytes.saturating_add(item.body.len());
         self.claimed += usize::from(item.sequence.proven().is_none());
         self.sum.add(&id);
-        self.ages.insert((born, id));
+        self.ages.insert((born, item.sequence.number(), id));
         let shelf = self.authors.entry(author).or_default();
         shelf.sum.add(&id);
         shelf.numbers.insert((item.sequence.number(), id));
@@ -195,27 +195,49 @@ impl History {
     }
 
     /// Takes out one message that is too old or for which there is no room.
-    pub(super) fn evict(&mut self, config: &Config, now: Time) -> Option<Evicted> {
-        let &(oldest, id) = self.ages.first()?;
+    pub(super) fn evict(&mut self, config: &Config, now: Time) -> Option<Item> {
+        let &(oldest, _, id) = self.ages.first()?;
         let aged = now.since(oldest) > config.history_age;
         let full = self.bytes > config.history_bytes || self.len() > config.history_messages;
         if !aged && !full {
             return None;
         }
-        self.ages.pop_first();
-        let Kept { item, born, .. } = self.kept.remove(&id)?;
+        let Kept { item, born, .. } = self.remove(&id)?;
         self.floor = self.floor.max(born);
+        Some(item)
+    }
+
+    /// Puts a copy whose number its author has signed in the place of one whose number anybody may have made up; whether it
+    /// did.
+    pub(super) fn prove(&mut self, item: &Item, now: Time) -> bool {
+        let Some(kept) = self.kept.get(&item.id) else {
+            return false;
+        };
+        let (hops, settles) = (kept.hops, kept.settles);
+        if kept.item.sequence.proven().is_some() || item.sequence.proven().is_none() {
+            return false;
+        }
+        self.remove(&item.id);
+        self.insert(item.clone(), hops, settles, now);
+        true
+    }
+
+    fn remove(&mut self, id: &MessageId) -> Option<Kept> {
+        let kept = self.kept.remove(id)?;
+        let item = &kept.item;
+        let number = item.sequence.number();
+        self.ages.remove(&(kept.born, number, *id));
         self.bytes = self.bytes.saturating_sub(item.body.len());
         self.claimed -= usize::from(item.sequence.proven().is_none());
-        self.sum.subtract(&id);
+        self.sum.subtract(id);
         if let Some(shelf) = self.authors.get_mut(&item.author) {
-            shelf.sum.subtract(&id);
-            shelf.numbers.remove(&(item.sequence.number(), id));
+            shelf.sum.subtract(id);
+            shelf.numbers.remove(&(number, *id));
             if shelf.numbers.is_empty() {
                 self.authors.remove(&item.author);
             }
         }
-        Some(Evicted { item, aged })
+        Some(kept)
     }
 
     /// When the next message is too old.
@@ -223,16 +245,8 @@ impl History {
         // One microsecond more, because a message of exactly this age is still kept.
         self.ages
             .first()
-            .map(|&(born, _)| born + age + Duration::from_micros(1))
+            .map(|&(born, ..)| born + age + Duration::from_micros(1))
     }
-}
-
-/// A message that is not kept any more.
-#[derive(Debug)]
-pub(super) struct Evicted {
-    pub(super) item: Item,
-    /// Because of its age rather than for want of room.
-    pub(super) aged: bool,
 }
 
 /// When a message was made: what its proven number tells, and at the latest now.

@@ -243,3 +243,30 @@ impl<P: PeerId> Missing<P> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn so_many_announcers_of_one_message_are_remembered_and_the_others_pay_nothing_for_it() {
+        let (mut missing, config, now) = (Missing::default(), Config::default(), Time::from_micros(1));
+        let id = MessageId::from_bytes([1; 32]);
+        for peer in 0..100u32 {
+            for _ in 0..3 {
+                missing.announced(id, peer, &config, now);
+            }
+        }
+        let announcers = |missing: &Missing<u32>| missing.entries[&id].announcers.len();
+        assert_eq!(announcers(&missing), ANNOUNCERS_MAX);
+        assert_eq!(missing.load.values().sum::<usize>(), ANNOUNCERS_MAX);
+        // Where one is gone, there is room for another, and all that is asked for is found in the end.
+        missing.let_down(&id, &3);
+        missing.announced(id, 50, &config, now);
+        assert_eq!(announcers(&missing), ANNOUNCERS_MAX);
+        let found = missing.found(&id).unwrap();
+        assert_eq!(found.announcers.last().map(|announcer| announcer.peer), Some(50));
+        assert_eq!(missing.load.values().sum::<usize>(), 0);
+        assert_eq!((missing.len(), missing.next_due()), (0, None));
+    }
+}

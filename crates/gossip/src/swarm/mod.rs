@@ -30,7 +30,7 @@ mod order;
 mod seen;
 mod tree;
 
-pub use catchup::{COMPARISONS_MAX, KNOWN_ITEMS_MAX};
+pub use catchup::{ALL_COMPARISONS_MAX, COMPARISONS_MAX, KNOWN_ITEMS_MAX};
 pub use config::{Config, Order};
 pub use frame::{
     ANNOUNCE_MAX, BODY_MAX, FRAME_MAX, Fault, Frame, GRAFT_MAX, ITEMS_MAX, Reconcile, Sketch, Summary, Vector,
@@ -38,12 +38,12 @@ pub use frame::{
 };
 pub use history::History;
 pub use missing::MISSING_PER_PEER;
+pub(crate) use order::Lines;
 
 use crate::{Item, MessageId, PeerId, Refused, Rules, Time};
 use bytes::Bytes;
 use catchup::{Catchup, Context};
 use missing::Missing;
-use order::Lines;
 use rand::{SeedableRng, rngs::ChaCha8Rng};
 use seen::Seen;
 use std::collections::{HashSet, VecDeque};
@@ -52,6 +52,8 @@ use tree::Tree;
 /// Bytes of messages that wait for their check. Whoever drives the machine polls it after each frame, so this is reached
 /// only by one that does not; what is beyond it is dropped and comes by catch-up.
 const INBOX_BYTES_MAX: usize = 16 << 20;
+/// What a waiting message costs beyond its bytes, so that empty ones are counted for what they are.
+const ARRIVED_COST: usize = 128;
 
 /// One topic's broadcast, catch-up and history. The module's page says how to drive it.
 #[derive(Debug)]
@@ -91,6 +93,9 @@ pub enum Output<P> {
     },
     /// Hand this to the application.
     Deliver(Delivery<P>),
+    /// A message that was delivered under a number that anybody may have made up is kept under this one now, which its author
+    /// has signed: a relay had taken the proof away, and another copy had it. Nothing needs to be done.
+    Proved(Item),
     /// Drop this peer: it did what no honest one does. It is no neighbour any more.
     Fault {
         /// The peer.
@@ -170,8 +175,7 @@ impl<P: PeerId> Swarm<P> {
             return self.fault(from, fault, now);
         }
         match frame {
-            Frame::Gossip { id, hops, body } if self.knows(&id) => {
-                let _ = (hops, body);
+            Frame::Gossip { id, body, .. } if self.knows(&id) && !self.may_prove(&id, &body) => {
                 self.duplicate(&id, from, now);
             }
             Frame::Gossip { id, hops, body } => self.arrived(from, Some(id), hops, body),
@@ -265,7 +269,10 @@ impl<P: PeerId> Swarm<P> {
             out,
             now,
         };
-        self.catchup.timeout(|peer| tree.is_congested(peer), &mut cx);
+        let faults = self.catchup.timeout(|peer| tree.is_congested(peer), &mut cx);
+        for (peer, fault) in faults {
+            self.fault(peer, fault, now);
+        }
         self.lines
             .timeout(now, |delivery| self.out.push_back(Output::Deliver(delivery)));
         self.evict(now);
@@ -324,6 +331,29 @@ impl<P: PeerId> Swarm<P> {
         !self.knows(&item.id) && !self.is_stale(item, now)
     }
 
+    /// Another sound copy of a message that is known. If the author has signed its number, and nothing proves the number of
+    /// the copy that is kept, whoever is served from here on gets this one: who was the first to bring a message must not
+    /// decide what is known of it.
+    ///
+    /// A copy whose number says that it is too old changes nothing: its name is remembered for as long as the other's.
+    pub(crate) fn prove(&mut self, item: Item, now: Time) {
+        if !self.is_stale(&item, now) && self.history.prove(&item, now) {
+            self.out.push_back(Output::Proved(item));
+            self.evict(now);
+        }
+    }
+
+    /// Whether a copy of a known message may have a proof of its number that the one that is kept lacks.
+    fn may_prove(&self, id: &MessageId, body: &Bytes) -> bool {
+        let kept = self.history.get(id);
+        kept.is_some_and(|kept| kept.sequence.proven().is_none() && kept.body != body)
+    }
+
+    /// The same, of one that is to be checked. A neighbour cannot make us check copies without end.
+    fn is_worth_proving(&mut self, id: &MessageId, arrived: &Arrived<P>, now: Time) -> bool {
+        self.may_prove(id, &arrived.body) && self.catchup.may_bring(&arrived.from, 1, now)
+    }
+
     fn is_stale(&self, item: &Item, now: Time) -> bool {
         self.seen.is_stale(item, self.config.history_age, now)
     }
@@ -334,17 +364,19 @@ impl<P: PeerId> Swarm<P> {
     }
 
     fn arrived(&mut self, from: P, id: Option<MessageId>, hops: u16, body: Bytes) {
-        if body.len() <= self.config.message_max && self.inbox_bytes + body.len() <= INBOX_BYTES_MAX {
-            self.inbox_bytes += body.len();
+        let cost = body.len() + ARRIVED_COST;
+        if body.len() <= self.config.message_max && self.inbox_bytes + cost <= INBOX_BYTES_MAX {
+            self.inbox_bytes += cost;
             self.inbox.push_back(Arrived { from, id, hops, body });
         }
     }
 
     /// Asks the rules about what has arrived. Of several under one name, the first is asked about; only if it is refused,
-    /// the next one matters.
+    /// the next one matters, which is another neighbour's: of one neighbour's, the first counts. So there are never more
+    /// rounds than neighbours, whatever one of them sends.
     fn read(&mut self, rules: &mut dyn Rules<P>, now: Time) {
         self.inbox_bytes = 0;
-        let mut names = HashSet::new();
+        let (mut names, mut said) = (HashSet::new(), HashSet::new());
         let mut batch = Vec::new();
         for arrived in std::mem::take(&mut self.inbox) {
             if self.seen.is_refused(&arrived.body, now) {
@@ -352,7 +384,10 @@ impl<P: PeerId> Swarm<P> {
                 continue;
             }
             match arrived.id {
-                Some(id) if self.knows(&id) => self.duplicate(&id, arrived.from, now),
+                Some(id) if self.knows(&id) && !self.is_worth_proving(&id, &arrived, now) => {
+                    self.duplicate(&id, arrived.from, now);
+                }
+                Some(id) if !said.insert((id, arrived.from)) => {}
                 Some(id) if !names.insert(id) => self.inbox.push_back(arrived),
                 _ => batch.push(arrived),
             }
@@ -394,6 +429,7 @@ impl<P: PeerId> Swarm<P> {
             if arrived.id.is_some() {
                 self.duplicate(&item.id, arrived.from, now);
             }
+            self.prove(item, now);
             return;
         }
         let found = self.missing.found(&item.id);
@@ -480,7 +516,70 @@ impl<P: PeerId> Swarm<P> {
 
     fn evict(&mut self, now: Time) {
         while let Some(evicted) = self.history.evict(&self.config, now) {
-            self.seen.evicted(evicted, &self.config, now);
+            self.seen.evicted(&evicted, &self.config);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Author, Sequence};
+
+    /// Messages that are named by their first bytes.
+    struct Named;
+
+    impl Rules<u32> for Named {
+        fn read(&mut self, bodies: &[Bytes], _: Time) -> Vec<Result<Item, Refused>> {
+            let read = |body: &Bytes| {
+                let name = body.first_chunk().ok_or(Refused::Unwelcome)?;
+                Ok(Item {
+                    id: MessageId::from_bytes(*name),
+                    author: Author::from_bytes([1; 32]),
+                    sequence: Sequence::Claimed(0),
+                    body: body.clone(),
+                })
+            };
+            bodies.iter().map(read).collect()
+        }
+    }
+
+    #[test]
+    fn what_is_handed_in_without_polling_fills_no_more_than_the_inbox() {
+        let now = Time::from_micros(1);
+        let name = |number: u32| {
+            let mut name = [0; 32];
+            name[..4].copy_from_slice(&number.to_be_bytes());
+            name
+        };
+        let gossip = |number: u32, length: usize| {
+            let mut body = name(number)[..length.min(32)].to_vec();
+            body.resize(length, 0);
+            Frame::Gossip {
+                id: MessageId::from_bytes(name(number)),
+                hops: 1,
+                body: body.into(),
+            }
+        };
+        for length in [256 << 10, 0] {
+            let mut swarm = Swarm::new(Config::default(), [1; 32], now);
+            swarm.neighbour_up(1u32, now);
+            let most = INBOX_BYTES_MAX / (length + ARRIVED_COST);
+            for number in 0..most as u32 + 100 {
+                swarm.handle(1, gossip(number, length), now);
+                assert!(swarm.inbox_bytes <= INBOX_BYTES_MAX);
+            }
+            assert_eq!(swarm.inbox.len(), most);
+            let mut delivered = 0;
+            while let Some(output) = swarm.poll(&mut Named, now) {
+                delivered += usize::from(matches!(output, Output::Deliver(_)));
+            }
+            assert_eq!(delivered, if length == 0 { 0 } else { most });
+            assert_eq!((swarm.inbox_bytes, swarm.inbox.len()), (0, 0));
+            // What was dropped is not burnt.
+            swarm.handle(1, gossip(most as u32, 300), now);
+            let last = std::iter::from_fn(|| swarm.poll(&mut Named, now));
+            assert_eq!(last.filter(|output| matches!(output, Output::Deliver(_))).count(), 1);
         }
     }
 }

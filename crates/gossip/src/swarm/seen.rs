@@ -1,6 +1,6 @@
 //! Memory of names beyond the history: what was evicted or refused is not taken again.
 
-use super::{config::Config, history::Evicted};
+use super::config::Config;
 use crate::{Author, Item, MessageId, Sequence, Time, names::NameMap};
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -17,9 +17,9 @@ const REFUSED_FOR: Duration = Duration::from_secs(60);
 
 /// Names that are not in the history, yet known.
 ///
-/// What aged out of the history with a proven number needs no memory: its number says that it is too old. Everything else
-/// is remembered in the order of its eviction, and when there is no room for a name with a proven number, for the author
-/// the number is remembered up to which nothing more is taken.
+/// Names are remembered in the order of their eviction, and when there is no room for a name with a proven number, for the
+/// author the number is remembered up to which nothing more is taken. What aged out with a proven number is too old by that
+/// number; its name is remembered all the same, since a relay may take the proof away and send it once more.
 #[derive(Debug, Default)]
 pub(super) struct Seen {
     evicted: NameMap<MessageId, Option<(Author, u64)>>,
@@ -54,12 +54,8 @@ impl Seen {
                 .is_some_and(|horizon| number <= *horizon)
     }
 
-    pub(super) fn evicted(&mut self, Evicted { item, aged }: Evicted, config: &Config, now: Time) {
+    pub(super) fn evicted(&mut self, item: &Item, config: &Config) {
         let proven = item.sequence.proven();
-        // A number from the future aged from its arrival on, and does not yet say by itself that it is too old.
-        if aged && proven.is_some() && is_too_old(&item, config.history_age, now) {
-            return;
-        }
         let line = proven.map(|number| (item.author, number));
         if self.evicted.insert(item.id, line).is_none() {
             self.order.push_back(item.id);
@@ -106,18 +102,17 @@ mod tests {
     use super::*;
     use bytes::Bytes;
 
-    fn evicted(author: u32, number: u64) -> Evicted {
+    fn evicted(author: u32, number: u64) -> Item {
         let mut key = [0; 32];
         key[..4].copy_from_slice(&author.to_be_bytes());
         let mut id = key;
         id[4..12].copy_from_slice(&number.to_be_bytes());
-        let item = Item {
+        Item {
             id: MessageId::from_bytes(id),
             author: Author::from_bytes(key),
             sequence: Sequence::Proven(number),
             body: Bytes::new(),
-        };
-        Evicted { item, aged: false }
+        }
     }
 
     #[test]
@@ -130,11 +125,11 @@ mod tests {
         let now = Time::from_micros(1 << 50);
         let recent = now.as_millis() << 10;
         for author in 0..HORIZONS_MAX as u32 + 1000 {
-            seen.evicted(evicted(author, recent), &config, now);
+            seen.evicted(&evicted(author, recent), &config);
         }
         assert_eq!(seen.evicted.len(), 100);
         assert_eq!(seen.horizons.len(), HORIZONS_MAX);
-        let last_forgotten = evicted(HORIZONS_MAX as u32 + 899, recent).item;
+        let last_forgotten = evicted(HORIZONS_MAX as u32 + 899, recent);
         assert!(!seen.contains(&last_forgotten.id));
         assert!(seen.is_stale(&last_forgotten, config.history_age, now));
     }

@@ -389,3 +389,72 @@ impl<P: PeerId> Tree<P> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Time = Time::from_micros(1_000_000);
+
+    fn name(number: u32) -> MessageId {
+        let mut name = [0; 32];
+        name[..4].copy_from_slice(&number.to_be_bytes());
+        MessageId::from_bytes(name)
+    }
+
+    #[test]
+    fn a_congested_neighbour_is_told_so_many_names_and_the_last_ones() {
+        let (mut tree, mut out, config) = (Tree::default(), Outputs::new(), Config::default());
+        tree.up(1u32, &mut out);
+        tree.up(2, &mut out);
+        tree.congested(&1, true, NOW);
+        out.clear();
+        let body = Bytes::from_static(b"hello");
+        for number in 0..WAITING_MAX as u32 + 1000 {
+            tree.spread((name(number), 0, &body), None, &[], &config, NOW, &mut out);
+            assert!(tree.neighbours[&1].waiting.len() <= WAITING_MAX);
+        }
+        let pushed = out.drain(..).filter(|output| *output != Output::send(1, Frame::Prune));
+        assert_eq!(pushed.count(), WAITING_MAX + 1000, "the other one misses nothing");
+        tree.congested(&1, false, NOW);
+        tree.announce(NOW + Duration::from_secs(1), &mut out);
+        let told: Vec<_> = out
+            .into_iter()
+            .flat_map(|output| match output {
+                Output::Send {
+                    frame: Frame::IHave(names),
+                    ..
+                } => names,
+                other => panic!("{other:?}"),
+            })
+            .map(|(name, _)| name)
+            .collect();
+        assert_eq!(told, (1000..WAITING_MAX as u32 + 1000).map(name).collect::<Vec<_>>());
+        assert!(tree.neighbours[&1].waiting.is_empty());
+    }
+
+    #[test]
+    fn so_many_messages_are_remembered_and_the_young_ones_still_shape_the_tree() {
+        let (mut tree, mut out, config) = (Tree::default(), Outputs::new(), Config::default());
+        tree.up(1u32, &mut out);
+        tree.up(2, &mut out);
+        let author = Author::from_bytes([1; 32]);
+        for number in 0..3000 {
+            tree.first(
+                (name(number), author),
+                Some(1),
+                &Found::default(),
+                &config,
+                NOW,
+                &mut out,
+            );
+            assert!(tree.recent.len() <= RECENT_MAX && tree.recent_order.len() <= RECENT_MAX);
+        }
+        out.clear();
+        tree.duplicate(&name(0), 2, NOW, &mut out);
+        assert!(out.is_empty(), "what is forgotten is worth no prune");
+        tree.duplicate(&name(2999), 2, NOW, &mut out);
+        assert_eq!(out, [Output::send(2, Frame::Prune)]);
+        assert!(!tree.is_eager(&2) && tree.is_eager(&1));
+    }
+}

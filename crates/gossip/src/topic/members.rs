@@ -4,19 +4,23 @@ use super::{
     Topic,
     certificate::{Revocation, Short},
 };
-use crate::{Error, Time};
+use crate::{Error, Time, limits::Recent};
 use std::{
     collections::BTreeMap,
     fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
-/// How many members' certificates are remembered as checked. Only what the owner has signed gets here; beyond this, one is
-/// forgotten, and checked again when it is shown again.
+/// How many members' certificates are remembered as checked. Only what the owner has signed gets here; beyond this, those are
+/// forgotten that were not asked about in the longest time, and checked again when they are shown again. Neighbours are asked
+/// about all the time, so none is put out because a topic has many authors.
 pub const MAX_CERTIFICATES: usize = 4096;
 /// How many revocations are kept. Only the owner makes them, and each is forgotten after
 /// [`MAX_LIFETIME`](super::MAX_LIFETIME); beyond this, the oldest goes first.
 pub const MAX_REVOCATIONS: usize = 16_384;
+/// How often revocations are looked through for those that can be forgotten.
+const PURGE: Duration = Duration::from_secs(3600);
 
 /// Who is in a topic, as far as this node knows. Cheap to clone: the topic's rules and whoever drives them share it.
 #[derive(Clone)]
@@ -25,13 +29,13 @@ pub struct Members {
     state: Arc<Mutex<State>>,
 }
 
-#[derive(Default)]
 struct State {
     /// The newest certificate of each key that the owner has really signed.
-    certificates: BTreeMap<[u8; 32], Short>,
+    certificates: Recent<[u8; 32], Short>,
     /// The revocations of each key, by their time. A certificate is taken back by the first after it was issued; a later one, for
     /// a later certificate or merely to be sure, does not give it back the time between.
     revocations: BTreeMap<([u8; 32], u64), Revocation>,
+    purged: Time,
 }
 
 impl Members {
@@ -40,7 +44,11 @@ impl Members {
     pub fn new(topic: Topic) -> Self {
         Self {
             topic,
-            state: Arc::default(),
+            state: Arc::new(Mutex::new(State {
+                certificates: Recent::new(MAX_CERTIFICATES / 2),
+                revocations: BTreeMap::new(),
+                purged: Time::default(),
+            })),
         }
     }
 
@@ -62,12 +70,17 @@ impl Members {
         }
         revocation.verify(&self.topic)?;
         let mut state = self.state();
-        state.revocations.retain(|_, revocation| !revocation.is_spent(now));
+        if now.since(state.purged) >= PURGE || state.revocations.len() >= MAX_REVOCATIONS {
+            state.purged = now;
+            state.revocations.retain(|_, revocation| !revocation.is_spent(now));
+        }
         state.revocations.insert(key, revocation);
         if state.revocations.len() > MAX_REVOCATIONS {
-            let oldest = state.revocations.iter().min_by_key(|(_, revocation)| revocation.at());
-            let oldest = oldest.map(|(key, _)| *key);
-            oldest.map(|key| state.revocations.remove(&key));
+            let oldest = state.revocations.keys().min_by_key(|(_, at)| *at).copied();
+            let oldest = oldest.unwrap_or(key);
+            state.revocations.remove(&oldest);
+            // What is not kept is no news: nodes that are full would tell it to each other for ever.
+            return Ok(oldest != key);
         }
         Ok(true)
     }
@@ -87,9 +100,9 @@ impl Members {
         if self.is_above(key) {
             return Some(FOR_EVER);
         }
-        let state = self.state();
-        let certificate = state.certificates.get(key)?;
-        (certificate.expires >= now.as_millis() && !state.takes_back(key, certificate, now.as_millis()))
+        let mut state = self.state();
+        let certificate = *state.certificates.get(key)?;
+        (certificate.expires >= now.as_millis() && !state.takes_back(key, &certificate, now.as_millis()))
             .then(|| Time::from_micros(certificate.expires.saturating_mul(1000)))
     }
 
@@ -110,16 +123,7 @@ impl Members {
             return false;
         }
         if known.is_none_or(|known| known.issued <= shown.issued) {
-            let mut state = self.state();
-            if state.certificates.len() >= MAX_CERTIFICATES && known.is_none() {
-                let first = state
-                    .certificates
-                    .iter()
-                    .min_by_key(|(_, certificate)| certificate.expires);
-                let first = first.map(|(key, _)| *key);
-                first.map(|key| state.certificates.remove(&key));
-            }
-            state.certificates.insert(*key, *shown);
+            self.state().certificates.insert(*key, *shown);
         }
         true
     }

@@ -554,3 +554,41 @@ fn a_steady_trickle_of_caught_up_messages_does_not_put_off_their_news_for_ever()
     }
     assert!(lab.heard[2].len() > 100, "{} heard", lab.heard[2].len());
 }
+
+#[test]
+fn a_crowd_that_compares_without_end_leaves_a_newcomer_its_turn() {
+    const CROWD: u32 = 200;
+    let mut lab = Lab::new(CROWD as usize + 2, &Config::default(), 5);
+    filled(&mut lab, 50);
+    for peer in 2..CROWD + 2 {
+        lab.alive[peer as usize] = false;
+        lab.connect(0, peer);
+    }
+    let query = |salt| {
+        Frame::Sketch(Sketch {
+            salt,
+            floor: u64::MAX,
+            cells: vec![0; 13 * 32].into(),
+        })
+    };
+    let kinds = ["Items", "Reconcile", "Sketch", "Vector", "Want"];
+    let answers = |lab: &Lab| kinds.iter().map(|kind| lab.counts.of(kind).0).sum::<usize>();
+    let siege = |lab: &mut Lab, seconds: u64| {
+        for round in 0..seconds * 4 {
+            for peer in 2..CROWD + 2 {
+                lab.inject(peer, 0, query(round));
+            }
+            lab.run(ms(250));
+        }
+    };
+    siege(&mut lab, 4);
+    // A node that has nothing comes while all of them ask as often as each may.
+    let before = answers(&lab);
+    lab.connect(0, 1);
+    siege(&mut lab, 10);
+    assert_eq!(lab.heard[1].len(), 50, "the newcomer has caught up");
+    let given = answers(&lab) - before;
+    // Of the 8,000 that the crowd asks for.
+    assert!((500..=10 * 64 + 20).contains(&given), "{given} answers");
+    assert_eq!(lab.faults, []);
+}

@@ -40,16 +40,25 @@ pub(crate) fn message(author_number: u32, sequence: Sequence, len: usize) -> Ite
     read(&body.into()).expect("sound")
 }
 
+/// A copy of a sound message whose proof a relay has taken away, under a number of the relay's choice.
+pub(crate) fn stripped(item: &Item, number: u64) -> Item {
+    let author = &item.body[..4];
+    let body = [author, b"s", &number.to_be_bytes(), &item.body[..]].concat();
+    read(&body.into()).expect("sound")
+}
+
 fn read(body: &Bytes) -> Result<Item, Refused> {
     let (head, _) = body.split_first_chunk::<13>().ok_or(Refused::Forged)?;
     let number = u64::from_be_bytes(head[5..].try_into().expect("8 bytes"));
     let sequence = match head[4] {
         b'p' => Sequence::Proven(number),
-        b'c' => Sequence::Claimed(number),
+        b'c' | b's' => Sequence::Claimed(number),
         b'u' => return Err(Refused::Unwelcome),
         _ => return Err(Refused::Forged),
     };
-    let digest = ring::digest::digest(&ring::digest::SHA256, head);
+    // A proof that a relay has taken away makes no other message, whatever number it puts there then.
+    let named = if head[4] == b's' { &body[13..26] } else { &head[..] };
+    let digest = ring::digest::digest(&ring::digest::SHA256, named);
     Ok(Item {
         id: MessageId::from_bytes(digest.as_ref().try_into().expect("32 bytes")),
         author: author(u32::from_be_bytes(head[..4].try_into().expect("4 bytes"))),
@@ -141,6 +150,8 @@ pub(crate) struct Lab {
     pub(crate) faults: Vec<(u32, u32, Fault)>,
     /// For each node, what it was handed, in order.
     pub(crate) heard: Vec<Vec<(Time, Delivery<u32>)>>,
+    /// For each node, the messages whose numbers were proven after their delivery.
+    pub(crate) proved: Vec<Vec<Item>>,
     wakes: Vec<Option<Time>>,
     queue: BinaryHeap<Reverse<(Time, u64)>>,
     events: HashMap<u64, Event>,
@@ -167,6 +178,7 @@ impl Lab {
             counts: Counts::default(),
             faults: Vec::new(),
             heard: vec![Vec::new(); nodes],
+            proved: vec![Vec::new(); nodes],
             wakes: vec![None; nodes],
             queue: BinaryHeap::new(),
             events: HashMap::new(),
@@ -286,6 +298,7 @@ impl Lab {
             match output {
                 Output::Send { to, frame } => self.send(node, to, frame),
                 Output::Deliver(delivery) => self.heard[at].push((self.now, delivery)),
+                Output::Proved(item) => self.proved[at].push(item),
                 Output::Fault { peer, fault } => {
                     self.faults.push((node, peer, fault));
                     self.disconnect(node, peer);

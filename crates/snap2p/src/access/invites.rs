@@ -47,7 +47,7 @@ impl Eq for Token {}
 pub struct Listed {
     /// The token.
     pub token: Token,
-    /// How often it can still be used; `None` for as often as one likes.
+    /// How often it can still be used; `None` for as often as one likes. What is [reserved](Invites::reserve) is not counted.
     pub uses_left: Option<u32>,
     /// Until when.
     pub expires: UnixTime,
@@ -55,7 +55,50 @@ pub struct Listed {
 
 /// The tokens that open a stealth node. In memory only, as in the reference: a node that is started anew knows none.
 #[derive(Debug, Default)]
-pub struct Invites(Mutex<Vec<Listed>>);
+pub struct Invites(Mutex<Vec<Kept>>);
+
+/// A token, and how many of its uses somebody has reserved.
+///
+/// Invariant: a token without a use left stays only as long as one is reserved.
+#[derive(Debug)]
+struct Kept {
+    listed: Listed,
+    reserved: u32,
+}
+
+impl Kept {
+    const fn is_of_use(&self) -> bool {
+        !matches!((self.listed.uses_left, self.reserved), (Some(0), 0))
+    }
+}
+
+/// A use of a token that is taken and can be given back: for as long as a handshake lasts.
+///
+/// Dropping it gives the use back, unless the token was revoked or has expired; [`spend`](Self::spend) does not.
+#[derive(Debug)]
+#[must_use = "the use is given back when this is dropped"]
+pub struct Reservation<'a> {
+    invites: &'a Invites,
+    /// `None` once it is spent.
+    token: Option<Token>,
+}
+
+impl Reservation<'_> {
+    /// The use is gone for good.
+    pub fn spend(mut self) {
+        if let Some(token) = self.token.take() {
+            self.invites.end(&token, 0);
+        }
+    }
+}
+
+impl Drop for Reservation<'_> {
+    fn drop(&mut self) {
+        if let Some(token) = self.token.take() {
+            self.invites.end(&token, 1);
+        }
+    }
+}
 
 impl Invites {
     /// No token yet: a stealth node that nobody can enter.
@@ -79,16 +122,19 @@ impl Invites {
         handfast_keys::random(&mut token.0)?;
         let mut list = self.lock();
         let now = UnixTime::now();
-        list.retain(|listed| listed.expires > now);
+        expire(&mut list, now);
         if list.len() >= INVITES_MAX {
             return Err(Error::Invite(
                 "too many invites are open; revoke some, or let them expire",
             ));
         }
-        list.push(Listed {
-            token: token.clone(),
-            uses_left: uses,
-            expires,
+        list.push(Kept {
+            listed: Listed {
+                token: token.clone(),
+                uses_left: uses,
+                expires,
+            },
+            reserved: 0,
         });
         Ok(token)
     }
@@ -96,48 +142,71 @@ impl Invites {
     /// Whether `token` is good at `now`; if so, one use of it is gone. Takes the same time wherever it differs.
     #[must_use]
     pub fn check(&self, token: &[u8], now: UnixTime) -> bool {
+        self.reserve(token, now).map(Reservation::spend).is_some()
+    }
+
+    /// Takes one use of `token`, if it is good at `now`, until it is known what comes of it: a single use lets in only one of
+    /// two that show it at once, and stays good if whoever showed it comes no further. Takes the same time wherever it differs.
+    pub fn reserve(&self, token: &[u8], now: UnixTime) -> Option<Reservation<'_>> {
         let mut list = self.lock();
-        list.retain(|listed| listed.expires > now);
+        expire(&mut list, now);
         let mut found = None;
-        for (index, listed) in list.iter().enumerate() {
-            if bool::from(listed.token.0.ct_eq(token)) {
+        for (index, kept) in list.iter().enumerate() {
+            if bool::from(kept.listed.token.0.ct_eq(token)) {
                 found = Some(index);
             }
         }
-        let Some(listed) = found.and_then(|index| list.get_mut(index)) else {
-            return false;
-        };
-        if let Some(left) = &mut listed.uses_left {
-            *left = left.saturating_sub(1);
+        let kept = found.and_then(|index| list.get_mut(index))?;
+        if let Some(left) = &mut kept.listed.uses_left {
+            *left = left.checked_sub(1)?;
         }
-        list.retain(|listed| listed.uses_left != Some(0));
-        true
+        kept.reserved = kept.reserved.saturating_add(1);
+        Some(Reservation {
+            invites: self,
+            token: Some(kept.listed.token.clone()),
+        })
     }
 
-    /// Makes a token worthless. Whether it was good.
+    /// Ends a reservation, giving back so many uses.
+    fn end(&self, token: &Token, given_back: u32) {
+        let mut list = self.lock();
+        if let Some(kept) = list.iter_mut().find(|kept| kept.listed.token == *token) {
+            kept.reserved = kept.reserved.saturating_sub(1);
+            if let Some(left) = &mut kept.listed.uses_left {
+                *left = left.saturating_add(given_back);
+            }
+        }
+        list.retain(Kept::is_of_use);
+    }
+
+    /// Makes a token worthless, reserved or not. Whether it was good. Handshakes that have reserved it go on.
     pub fn revoke(&self, token: &Token) -> bool {
         let mut list = self.lock();
         let before = list.len();
-        list.retain(|listed| listed.token != *token);
+        list.retain(|kept| kept.listed.token != *token);
         list.len() < before
     }
 
-    /// The tokens that are good at `now`, oldest first.
+    /// The tokens that are good at `now`, oldest first; those among them whose last use is reserved.
     #[must_use]
     pub fn list(&self, now: UnixTime) -> Vec<Listed> {
         let mut list = self.lock();
-        list.retain(|listed| listed.expires > now);
-        list.clone()
+        expire(&mut list, now);
+        list.iter().map(|kept| kept.listed.clone()).collect()
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Listed>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Kept>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
+fn expire(list: &mut Vec<Kept>, now: UnixTime) {
+    list.retain(|kept| kept.listed.expires > now);
+}
+
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
     use super::*;
 
     #[test]
@@ -176,5 +245,32 @@ mod tests {
         assert!(invites.list(soon).is_empty());
         assert!(invites.create(None, soon).is_ok());
         assert!(invites.create(Some(0), soon).is_err());
+    }
+
+    #[test]
+    fn a_reserved_use_is_spent_or_given_back() {
+        let invites = Invites::new();
+        let now = UnixTime::now();
+        let token = invites.create(Some(1), now.plus(INVITE_VALIDITY)).unwrap();
+        let first = invites.reserve(token.as_bytes(), now).unwrap();
+        assert!(invites.reserve(token.as_bytes(), now).is_none(), "only one at a time");
+        assert_eq!(invites.list(now)[0].uses_left, Some(0));
+        drop(first);
+        assert_eq!(invites.list(now)[0].uses_left, Some(1));
+        invites.reserve(token.as_bytes(), now).unwrap().spend();
+        assert!(invites.reserve(token.as_bytes(), now).is_none(), "spent");
+        assert!(invites.list(now).is_empty());
+    }
+
+    #[test]
+    fn what_was_revoked_is_not_given_back() {
+        let invites = Invites::new();
+        let now = UnixTime::now();
+        let token = invites.create(Some(1), now.plus(INVITE_VALIDITY)).unwrap();
+        let reserved = invites.reserve(token.as_bytes(), now).unwrap();
+        assert!(invites.revoke(&token));
+        drop(reserved);
+        assert!(invites.list(now).is_empty());
+        assert!(!invites.check(token.as_bytes(), now));
     }
 }

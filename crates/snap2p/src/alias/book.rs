@@ -9,12 +9,19 @@ use std::collections::HashMap;
 /// again when it comes back.
 pub const BOOK_MAX: usize = 1024;
 
+/// For each card that a book may keep, of how many principals it remembers besides how new the card was that it has forgotten:
+/// some 80 bytes each. So a card that was replaced does not come back when the one that replaced it has expired, or had to
+/// make room; and whoever wants that to be forgotten as well must sign cards as this many principals.
+const FORGOTTEN_PER_CARD: usize = 8;
+
 /// What peers want to be called: the newest card of each principal.
 ///
 /// Invariant: every card in it was verified when it came in.
 #[derive(Debug, Clone)]
 pub struct Book {
     cards: HashMap<Principal, Heard>,
+    /// The principals whose card was forgotten, and how new that was.
+    forgotten: HashMap<Principal, Forgotten>,
     max: usize,
     /// Counts what was heard.
     count: u64,
@@ -24,6 +31,12 @@ pub struct Book {
 struct Heard {
     card: AliasCard,
     /// The count when its principal was heard last.
+    at: u64,
+}
+
+#[derive(Debug, Clone)]
+struct Forgotten {
+    issued_at: UnixTime,
     at: u64,
 }
 
@@ -39,6 +52,7 @@ impl Book {
     pub fn new(max: usize) -> Self {
         Self {
             cards: HashMap::new(),
+            forgotten: HashMap::new(),
             max: max.max(1),
             count: 0,
         }
@@ -46,7 +60,8 @@ impl Book {
 
     /// Verifies a card and keeps it if it was issued later than the one that is kept of its principal. Says whether it was.
     ///
-    /// A newer card replaces an older one for good, even if the older one were good for longer.
+    /// A newer card replaces an older one for good, even if the older one were good for longer and the newer has made room
+    /// for others' cards since.
     ///
     /// # Errors
     /// [`Error::Alias`], and the card is not kept.
@@ -62,22 +77,39 @@ impl Book {
             }
             return Ok(newer);
         }
+        if let Some(forgotten) = self.forgotten.get(&card.principal)
+            && card.issued_at < forgotten.issued_at
+        {
+            return Ok(false);
+        }
         if self.cards.len() >= self.max {
             self.make_room(now);
         }
+        self.forgotten.remove(&card.principal);
         self.cards.insert(card.principal, Heard { card, at });
         Ok(true)
     }
 
-    /// Forgets what has expired, or else whoever was heard longest ago.
+    /// Forgets the cards that have expired, or else that of whoever was heard longest ago; but not how new they were.
     fn make_room(&mut self, now: UnixTime) {
-        let before = self.cards.len();
-        self.cards.retain(|_, heard| heard.card.is_current(now));
-        if self.cards.len() == before {
+        let expired = self.cards.iter().filter(|(_, heard)| !heard.card.is_current(now));
+        let mut gone: Vec<_> = expired.map(|(principal, _)| *principal).collect();
+        if gone.is_empty() {
             let oldest = self.cards.iter().min_by_key(|(_, heard)| heard.at);
-            if let Some(principal) = oldest.map(|(principal, _)| *principal) {
-                self.cards.remove(&principal);
+            gone.extend(oldest.map(|(principal, _)| *principal));
+        }
+        for principal in gone {
+            if let Some(Heard { card, at }) = self.cards.remove(&principal) {
+                let issued_at = card.issued_at;
+                self.forgotten.insert(principal, Forgotten { issued_at, at });
             }
+        }
+        let most = self.max.saturating_mul(FORGOTTEN_PER_CARD);
+        while self.forgotten.len() > most
+            && let Some((principal, _)) = self.forgotten.iter().min_by_key(|(_, forgotten)| forgotten.at)
+        {
+            let principal = *principal;
+            self.forgotten.remove(&principal);
         }
     }
 
@@ -106,8 +138,9 @@ impl Book {
             .filter(move |card| card.is_current(now))
     }
 
-    /// Forgets a principal.
+    /// Forgets a principal, and how new its card was.
     pub fn remove(&mut self, principal: &Principal) {
         self.cards.remove(principal);
+        self.forgotten.remove(principal);
     }
 }

@@ -7,6 +7,7 @@ pub use encode::{put_stream_data, put_stream_data_head, put_stream_data_tail, st
 
 use crate::{ErrorCode, UnixTime, Visibility};
 use bytes::Bytes;
+use std::fmt;
 
 /// The types of messages: `t`.
 mod kind {
@@ -28,8 +29,8 @@ mod kind {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct StreamId(pub u64);
 
-/// Any message.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Any message. `{:?}` hides the token of a KNOCK.
+#[derive(Clone, PartialEq, Eq)]
 pub enum Message {
     /// 0x01: who speaks, before that is proved.
     Hello(Hello),
@@ -75,6 +76,39 @@ pub enum Message {
     },
     /// 0xff: something went wrong; the session goes on.
     Error(Failure),
+}
+
+impl fmt::Debug for Message {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Hello(hello) => hello.fmt(f),
+            Self::Auth(attestation) => f.debug_tuple("Auth").field(attestation).finish(),
+            Self::AuthOk(auth_ok) => auth_ok.fmt(f),
+            Self::AuthFail(failure) => f.debug_tuple("AuthFail").field(failure).finish(),
+            Self::OpenStream { id, label } => f
+                .debug_struct("OpenStream")
+                .field("id", id)
+                .field("label", label)
+                .finish(),
+            Self::CloseStream { id, code } => f
+                .debug_struct("CloseStream")
+                .field("id", id)
+                .field("code", code)
+                .finish(),
+            Self::StreamData { id, data, fin } => f
+                .debug_struct("StreamData")
+                .field("id", id)
+                .field("data", data)
+                .field("fin", fin)
+                .finish(),
+            Self::Ping(ping) => f.debug_tuple("Ping").field(ping).finish(),
+            Self::Pong(pong) => f.debug_tuple("Pong").field(pong).finish(),
+            // Whoever has it can use it.
+            Self::Knock(_) => f.write_str("Knock(..)"),
+            Self::KnockResponse { accepted } => f.debug_struct("KnockResponse").field("accepted", accepted).finish(),
+            Self::Error(failure) => f.debug_tuple("Error").field(failure).finish(),
+        }
+    }
 }
 
 /// HELLO: `{cap, n, pk, t, ts, v, vis}`.

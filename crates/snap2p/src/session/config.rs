@@ -22,8 +22,9 @@ pub struct Config {
     /// The most streams that are open at once, of both ends together; 100, more than which the reference refuses. Stops a
     /// peer from filling the table.
     pub streams_max: usize,
-    /// The longest frame that is taken, bytes of ciphertext; 16 MiB as in the reference, which sends a write as one frame.
-    /// A frame must be whole before it can be opened, so this much may wait in the input besides `receive_hard`.
+    /// The longest frame that is taken, bytes of ciphertext; 16 MiB as in the reference.
+    /// A frame must be whole before it can be opened, so this much may wait in the input besides `receive_hard`. The reference
+    /// sends a write as one frame, however long, so a shorter bound is for networks without it.
     pub frame_max: usize,
     /// How much of one stream waits to be sent, bytes; 256 KiB. A peer that does not read makes [`Session::write`] take
     /// nothing, instead of filling the memory.

@@ -1,5 +1,6 @@
 //! What a session over a socket may take.
 
+use super::Memory;
 use crate::{limits, session};
 use std::time::Duration;
 
@@ -16,6 +17,10 @@ pub struct Config {
     /// How long what was written may take to leave after [`Session::close`](super::Session::close), and the peer to close its
     /// side; 5 s. Stops a peer that does not read from holding a session that nobody wants.
     pub close_timeout: Duration,
+    /// What this session takes of for large frames and for what is unread, together with all whose configuration is a clone of
+    /// this one; [`limits::SHARED_MEMORY`], 64 MiB. All sessions of a [`Peer`](super::Peer) share what its
+    /// [`Limits`](super::Limits) have here.
+    pub memory: Memory,
 }
 
 impl Default for Config {
@@ -25,6 +30,7 @@ impl Default for Config {
             handshake_timeout: limits::HANDSHAKE_TIMEOUT,
             output_buffer: 256 << 10,
             close_timeout: Duration::from_secs(5),
+            memory: Memory::default(),
         }
     }
 }

@@ -29,6 +29,8 @@ const READ_MOST: usize = limits::DATA_MAX + 1024;
 const NEXT_HEADER: usize = 5;
 /// An input buffer above this is kept while bytes flow and given back with the next PING; a smaller one costs nothing to make anew.
 const SMALL: usize = 4 * READ_LEAST;
+/// An input that grows beyond this is given room exactly: no buffer of its own accord doubles a frame of 16 MiB.
+const EXACT_FROM: usize = 2 * READ_MOST;
 /// How often the task goes round before others get their turn.
 const TURNS: usize = 16;
 /// What is read of a peer that is told nothing any more, while the socket is closing: unread bytes would make the system
@@ -52,6 +54,11 @@ pub(super) struct Driver<R> {
     read_size: usize,
     sleep: Pin<Box<Sleep>>,
     close_timeout: Duration,
+    /// Since when it waits for room in the shared memory, and since when a frame comes that takes of it.
+    starved: Option<Instant>,
+    large: Option<Instant>,
+    /// Until when what the peer has said is read though nothing can be written any more.
+    deaf_until: Option<Instant>,
     stage: Stage,
     /// What the session takes a place in, until its socket is closed.
     _seat: Option<Seat>,
@@ -98,6 +105,9 @@ impl<R: AsyncRead + Send + Unpin> Driver<R> {
             read_size: READ_LEAST,
             sleep: Box::pin(sleep_until(Instant::now())),
             close_timeout: config.close_timeout,
+            starved: None,
+            large: None,
+            deaf_until: None,
             stage: Stage::Open,
             _seat: seat,
             span,
@@ -123,21 +133,31 @@ impl<R: AsyncRead + Send + Unpin> Driver<R> {
 
     /// One round of a session that stands. An error is its end.
     fn run(&mut self, cx: &mut Context<'_>) -> Result<Turn, Error> {
-        let (may_read, closing) = {
+        let before = self.input.len();
+        let (may_read, closing, broken) = {
             let input = &mut self.input;
             self.link.with(|state| -> Result<_, Error> {
                 if state.was_paused() && !input.is_empty() {
                     state.machine.handle_input(input, now())?;
+                    state.holds(input.capacity());
                 }
-                if let Some(error) = state.take_broken() {
-                    return Err(io_error("cannot write to the peer", error));
-                }
-                Ok((state.may_read(), state.is_closing()))
+                Ok((state.may_read(), state.is_closing(), state.is_broken()))
             })?
         };
+        if self.input.len() < before {
+            self.watch_frame(before);
+        }
+        // A peer that has closed takes nothing any more, and may have said something before: until its end or ours is reached.
+        if broken && self.deaf_until.is_none() {
+            self.deaf_until = Some(self.close_deadline());
+        }
         self.hand_over_claimed();
         let mut again = false;
-        if may_read {
+        if !may_read {
+            // It is the application that it waits for, or the peer.
+            self.starved = None;
+        } else {
+            let before = self.input.len();
             match self.poll_read(cx) {
                 Poll::Ready(Ok(0)) => return Err(Error::Closed(ErrorCode::ConnectionClosed)),
                 Poll::Ready(Ok(_)) => {
@@ -148,8 +168,10 @@ impl<R: AsyncRead + Send + Unpin> Driver<R> {
                         // Noted before anything makes room again: frames that were left over wait in the input, and no byte
                         // has to come for them.
                         state.may_read();
+                        state.holds(input.capacity());
                         taken
                     })?;
+                    self.watch_frame(before);
                 }
                 Poll::Ready(Err(error)) => return Err(io_error("cannot read from the peer", error)),
                 Poll::Pending => {}
@@ -180,18 +202,42 @@ impl<R: AsyncRead + Send + Unpin> Driver<R> {
         Ok(Turn::Park)
     }
 
+    /// Notes since when a large frame comes, after the input was taken in that had so many bytes before.
+    fn watch_frame(&mut self, before: usize) {
+        let input = &self.input;
+        let comes = self.link.look(|state| state.is_large() && state.missing(input) > 0);
+        if !comes {
+            self.large = None;
+        } else if self.large.is_none() || input.len() < before {
+            self.large = Some(Instant::now());
+        }
+    }
+
     /// Reads what fits. Frames are opened where they lie and their data handed out as slices, so a buffer that ends with a frame
     /// saves moving the beginning of the next.
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        let missing = self.link.look(|state| state.missing(&self.input));
-        // Invariant: no more is reserved than has arrived already, but for one frame of the usual size: a length that a peer
-        // only announces costs it nothing.
-        let size = match missing {
-            0 => self.read_size,
-            missing => (missing + NEXT_HEADER).clamp(READ_LEAST, READ_MOST.max(self.input.len())),
-        };
-        self.input.reserve(size);
-        let mut room = (&mut self.input).limit(size);
+        let input = &mut self.input;
+        let (size, granted) = self.link.arrange(|state| {
+            let missing = state.missing(input);
+            let size = match missing {
+                0 => self.read_size,
+                // Invariant: no more is reserved than has arrived already, but for one frame of the usual size: a length that a
+                // peer only announces costs it nothing.
+                missing => (missing + NEXT_HEADER).clamp(READ_LEAST, READ_MOST.max(input.len())),
+            };
+            let room = input.capacity() - input.len();
+            // What is left of the room is used up before there is more, and where the frame fits nothing has to move.
+            let fits = room >= READ_MOST || (missing > 0 && room >= missing);
+            let size = if fits { size.min(room) } else { size };
+            (size, state.may_hold(input.capacity().max(input.len() + size), cx))
+        });
+        if !granted {
+            self.starved.get_or_insert_with(Instant::now);
+            return Poll::Pending;
+        }
+        self.starved = None;
+        make_room(input, size);
+        let mut room = input.limit(size);
         let count = ready!(pin!(self.reader.read_buf(&mut room)).poll(cx))?;
         if count == size {
             self.read_size = READ_MOST;
@@ -203,12 +249,32 @@ impl<R: AsyncRead + Send + Unpin> Driver<R> {
 
     /// Sets the timer and lets the machine act on it. `true` if it did.
     fn keep_time(&mut self, cx: &mut Context<'_>) -> Result<bool, Error> {
+        let patience = self.starved.map(|since| after(since, limits::MEMORY_PATIENCE));
+        let whole = self.large.map(|since| after(since, limits::LARGE_FRAME_TIMEOUT));
+        if patience.is_some_and(|until| until <= Instant::now()) {
+            return Err(Error::Overloaded);
+        }
+        if whole.is_some_and(|until| until <= Instant::now()) {
+            return Err(Error::TimedOut {
+                what: "the rest of a frame",
+                seconds: limits::LARGE_FRAME_TIMEOUT.as_secs(),
+            });
+        }
+        if self.deaf_until.is_some_and(|until| until <= Instant::now())
+            && let Some(error) = self.link.with(|state| state.take_broken())
+        {
+            return Err(io_error("cannot write to the peer", error));
+        }
+        let drained = match self.stage {
+            Stage::Draining { until } => Some(until),
+            _ => None,
+        };
         let due = self.link.with(|state| {
-            let due = state.machine.poll_timeout();
-            let due = match self.stage {
-                Stage::Draining { until } => Some(due.map_or(until.into_std(), |due| due.min(until.into_std()))),
-                _ => due,
-            };
+            let ours = [patience, whole, drained, self.deaf_until]
+                .into_iter()
+                .flatten()
+                .map(Instant::into_std);
+            let due = state.machine.poll_timeout().into_iter().chain(ours).min();
             state.arm(due);
             due
         });
@@ -228,6 +294,7 @@ impl<R: AsyncRead + Send + Unpin> Driver<R> {
         })?;
         if self.input.is_empty() {
             self.input = BytesMut::new();
+            self.link.with(|state| state.holds(0));
         }
         Ok(true)
     }
@@ -245,10 +312,13 @@ impl<R: AsyncRead + Send + Unpin> Driver<R> {
     }
 
     fn close_deadline(&self) -> Instant {
-        Instant::from_std(later(Instant::now().into_std(), self.close_timeout))
+        after(Instant::now(), self.close_timeout)
     }
 
     fn start_lingering(&mut self) -> Turn {
+        // Nobody opens what has come of a frame any more.
+        self.input = BytesMut::new();
+        self.link.with(|state| state.holds(0));
         let until = self.close_deadline();
         self.sleep.as_mut().reset(until);
         self.stage = Stage::Lingering { until, shut: false };
@@ -318,6 +388,7 @@ impl<R> Drop for Driver<R> {
     fn drop(&mut self) {
         self.link.with(|state| {
             state.end(Error::Closed(ErrorCode::ConnectionClosed));
+            state.holds(0);
             state.finish();
         });
     }
@@ -329,6 +400,22 @@ impl<R> fmt::Debug for Driver<R> {
             .field("stage", &self.stage)
             .finish_non_exhaustive()
     }
+}
+
+/// Makes room for `size` more bytes, and for no more than that where it is much.
+fn make_room(input: &mut BytesMut, size: usize) {
+    let len = input.len() + size;
+    if len <= input.capacity() || len <= EXACT_FROM {
+        input.reserve(size);
+    } else {
+        let mut larger = BytesMut::with_capacity(len);
+        larger.extend_from_slice(input);
+        *input = larger;
+    }
+}
+
+fn after(since: Instant, span: Duration) -> Instant {
+    Instant::from_std(later(since.into_std(), span))
 }
 
 fn io_error(what: &str, error: io::Error) -> Error {

@@ -54,6 +54,7 @@ where
 ///
 /// `judge` is asked whether an invite's token is good, if [`Answer::stealth`] is set, and then whether the principal that has
 /// proved itself may come in, after [`Answer::allow`]. What it takes counts against [`Config::handshake_timeout`].
+/// A token of few uses is best [reserved](crate::access::Invites::reserve) there, and spent once this has succeeded.
 ///
 /// # Errors
 /// As [`dial`]. [`Error::NotAllowed`] and [`Error::Refused`] also if `judge` says no.

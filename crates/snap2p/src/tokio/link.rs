@@ -1,7 +1,9 @@
 //! What the task and the handles of one session share.
 
+use super::memory::Lease;
 use crate::{
     Error, ErrorCode, Now, StreamId, UnixTime,
+    limits::SESSION_MEMORY,
     session::{Event, PeerInfo, Session as Machine},
 };
 use bytes::{Buf, BytesMut};
@@ -57,8 +59,16 @@ pub(super) struct State {
     /// Whether `output` was used since the task last looked: then it is kept for more of the same.
     busy: bool,
     unflushed: bool,
-    /// How writing failed.
+    /// How writing failed, and whether the task knows. What the peer has said before can still be read, so that alone is not the
+    /// end; what is written goes nowhere.
     broken: Option<io::Error>,
+    told_broken: bool,
+    /// What the session takes of the memory that it shares with others, and what the input takes, of which the task has the
+    /// most.
+    lease: Lease,
+    input: usize,
+    /// The size of an input for which there was no room, and how much of the shared memory it lacked.
+    denied: Option<(usize, usize)>,
     /// The streams that somebody holds.
     slots: HashMap<StreamId, Slot>,
     /// Streams that the peer opened, for the application.
@@ -123,6 +133,7 @@ impl Link {
         writer: Box<dyn AsyncWrite + Send + Unpin>,
         ends: Ends,
         output_limit: usize,
+        lease: Lease,
         claims: &'static [&'static str],
     ) -> Arc<Self> {
         Arc::new(Self {
@@ -137,6 +148,10 @@ impl Link {
                 busy: false,
                 unflushed: false,
                 broken: None,
+                told_broken: false,
+                lease,
+                input: 0,
+                denied: None,
                 slots: HashMap::new(),
                 arrivals: VecDeque::new(),
                 taker: Taker::Unclaimed,
@@ -167,6 +182,11 @@ impl Link {
     /// Looks, and changes nothing.
     pub(super) fn look<R>(&self, look: impl FnOnce(&State) -> R) -> R {
         look(&self.lock())
+    }
+
+    /// Changes what concerns nobody else.
+    pub(super) fn arrange<R>(&self, arrange: impl FnOnce(&mut State) -> R) -> R {
+        arrange(&mut self.lock())
     }
 
     /// Acts on the state, sends what that gives to send, and wakes whom it concerns.
@@ -222,12 +242,34 @@ impl State {
             self.wake_flushers();
             let due = self.machine.poll_timeout();
             let is_early = |due| self.armed.is_none_or(|armed| due < armed);
-            if due.is_some_and(is_early) || (self.paused && self.machine.wants_input()) || self.broken.is_some() {
+            if due.is_some_and(is_early)
+                || (self.paused && self.machine.wants_input())
+                || (self.broken.is_some() && !self.told_broken)
+            {
                 self.wake_driver();
             }
         } else {
             self.dispatch();
         }
+        self.settle_memory();
+    }
+
+    /// Gives back what is not needed any more. What the application has read may be what the input lacked.
+    fn settle_memory(&mut self) {
+        let needed = self.needs(self.input);
+        self.lease.shrink_to(needed, &mut self.wakes);
+        if let Some((input, before)) = self.denied {
+            let needed = self.needs(input);
+            if needed < before {
+                self.denied = Some((input, needed));
+                self.wake_driver();
+            }
+        }
+    }
+
+    /// How much of the shared memory the session needs for an input of this size, and for what is unread.
+    fn needs(&self, input: usize) -> usize {
+        (input + self.machine.held()).saturating_sub(SESSION_MEMORY)
     }
 
     /// Seals what waits and hands it to the socket, until one of them has no more or takes no more.
@@ -246,6 +288,10 @@ impl State {
 
     /// Hands the output to the socket. `true` if it took everything.
     fn push_out(&mut self) -> bool {
+        if self.broken.is_some() {
+            self.output.clear();
+            return false;
+        }
         // The socket wakes the task once there is room; before the task runs there is nobody to wake.
         let Some(driver) = &self.driver else { return false };
         let mut cx = Context::from_waker(driver);
@@ -405,7 +451,7 @@ impl State {
     pub(super) fn over(&self) -> Option<Error> {
         match &self.ended {
             Some(reason) => Some(Error::Closed(code_of(reason))),
-            None if self.closing => Some(Error::Closed(ErrorCode::ConnectionClosed)),
+            None if self.closing || self.broken.is_some() => Some(Error::Closed(ErrorCode::ConnectionClosed)),
             None => None,
         }
     }
@@ -480,6 +526,29 @@ impl State {
         !self.paused
     }
 
+    /// Whether the input may be so large; if not, the task is woken once there may be room.
+    pub(super) fn may_hold(&mut self, input: usize, cx: &Context<'_>) -> bool {
+        let needed = self.needs(input);
+        let granted = self.lease.grow_to(needed, cx.waker());
+        if granted {
+            self.input = input;
+            self.denied = None;
+        } else {
+            self.denied = Some((input, needed));
+        }
+        granted
+    }
+
+    /// Notes how large the input is now: no larger than it was.
+    pub(super) const fn holds(&mut self, input: usize) {
+        self.input = input;
+    }
+
+    /// Whether the session has taken of what it shares with others.
+    pub(super) const fn is_large(&self) -> bool {
+        self.lease.taken() > 0
+    }
+
     /// How many bytes the frame that has begun in `input` lacks; 0 if none has.
     pub(super) fn missing(&self, input: &BytesMut) -> usize {
         self.machine.missing(input)
@@ -497,13 +566,19 @@ impl State {
         self.closing
     }
 
+    /// Whether the writing has failed, as the task then knows.
+    pub(super) const fn is_broken(&mut self) -> bool {
+        self.told_broken = self.broken.is_some();
+        self.told_broken
+    }
+
     pub(super) fn take_broken(&mut self) -> Option<io::Error> {
         self.broken.take()
     }
 
-    /// Whether all that was to be sent has left.
+    /// Whether all that was to be sent has left, or cannot leave any more.
     pub(super) fn is_sent(&self) -> bool {
-        self.output.is_empty() && !self.unflushed && !self.machine.has_unsent()
+        self.broken.is_some() || (self.output.is_empty() && !self.unflushed && !self.machine.has_unsent())
     }
 
     pub(super) fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -551,6 +626,7 @@ fn code_of(reason: &Error) -> ErrorCode {
         Error::Closed(code) => *code,
         Error::TimedOut { .. } => ErrorCode::Timeout,
         Error::Protocol(_) => ErrorCode::InvalidMessage,
+        Error::Overloaded => ErrorCode::ResourceExhausted,
         _ => ErrorCode::ConnectionClosed,
     }
 }

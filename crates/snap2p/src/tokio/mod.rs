@@ -16,18 +16,20 @@
 //!
 //! # Memory
 //! A session holds no buffers while it is idle. What a peer can make it hold is bounded by
-//! [`session::Config`](crate::session::Config) and [`Config`].
+//! [`session::Config`](crate::session::Config) and [`Config`]; what all peers of a [`Peer`] together can, by [`Memory`].
 
 mod config;
 mod driver;
 mod handshake;
 mod link;
+mod memory;
 mod peer;
 mod session;
 mod stream;
 
 pub use config::Config;
 pub use handshake::{answer, dial};
+pub use memory::Memory;
 pub use peer::{Builder, DialOptions, Failed, Identity, Limits, Peer, Sessions, Target};
 pub use session::{Incoming, Session};
 pub use stream::{Stream, StreamReader, StreamWriter};

@@ -87,7 +87,8 @@ impl Session {
             seat,
         } = halves;
         let labels = claims.as_ref().map_or(&[][..], |claims| claims.labels);
-        let link = Link::new(machine, Box::new(writer), ends, config.output_buffer, labels);
+        let lease = config.memory.lease();
+        let link = Link::new(machine, Box::new(writer), ends, config.output_buffer, lease, labels);
         let owner = Arc::new(Owner {
             link: Arc::clone(&link),
             is_guest: false,

@@ -1,8 +1,8 @@
 //! A wallet under a password: the reference's file.
 //!
 //! JSON with two spaces of indent. The words are encrypted by AES-256-GCM under a key that scrypt makes of the password
-//! (N = 131072, r = 8, p = 1), which takes half a second and 128 MiB: run it off the async threads, with
-//! `tokio::task::spawn_blocking` or the like.
+//! (N = 131072, r = 8, p = 1), which takes 128 MiB and 0.4 s of a core, a second of one that is busy: run it off the
+//! async threads, with `tokio::task::spawn_blocking` or the like.
 //!
 //! Network, address, name and date stand in clear and nothing protects them. The address is compared with the words on
 //! [`Sealed::open`]; whoever can write the file can still rename it, and can turn a mainnet wallet into the testnet wallet of the
@@ -40,7 +40,7 @@ pub struct Sealed {
 
 impl Sealed {
     /// Puts a wallet under a password of at least [`PASSWORD_MIN`] characters, with a name of at most [`NAME_MAX`], which
-    /// stands in clear. The address is that of the first account. Takes half a second and 128 MiB.
+    /// stands in clear. The address is that of the first account. Takes up to a second, and 128 MiB.
     ///
     /// # Errors
     /// [`Error::Wallet`] for a password that is too short and a name that is none; [`Error::Keys`] if there is no

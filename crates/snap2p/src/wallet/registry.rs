@@ -6,7 +6,7 @@ use std::{io, path::Path};
 
 /// The longest registry that is read, bytes: a thousand wallets with long names.
 const REGISTRY_MAX: usize = 1 << 20;
-const NAME: &str = "registry.json";
+pub(super) const NAME: &str = "registry.json";
 
 /// The file.
 #[derive(Debug, Clone, Serialize, Deserialize, PartialEq, Eq)]

@@ -5,7 +5,7 @@ use super::{
     date::Millis,
     disk,
     file::{FILE_MAX, proper_name},
-    registry::{Known, Registry},
+    registry::{self, Known, Registry},
 };
 use crate::{Address, Error, Network, UnixTime, WalletFault, identity::hex::lower_hex, shown::steers_a_terminal};
 use std::{
@@ -24,7 +24,7 @@ const SUFFIX: &str = ".wallet.json";
 /// is missing or damaged. Files are readable for their owner alone, and are written beside their place and then moved there,
 /// so that a full disk or a loss of power loses nothing that stood before.
 ///
-/// Every method works on the file system, and [`create`](Self::create) and [`unlock`](Self::unlock) take half a second and
+/// Every method works on the file system, and [`create`](Self::create) and [`unlock`](Self::unlock) take up to a second and
 /// 128 MiB: run them off the async threads.
 #[derive(Debug, Clone)]
 pub struct Store {
@@ -53,11 +53,16 @@ impl Store {
     /// The store in a directory, which is created for its owner alone if it is not there. A registry that is missing or
     /// damaged is made anew, if the directory can be written.
     ///
+    /// On Unix a directory with nothing but wallets in it is closed to everybody but its owner (mode 0700), and so is each wallet
+    /// file when it is read (0600). A file that cannot be closed, since it is somebody else's, is told among the
+    /// [`damaged`](Self::damaged).
+    ///
     /// # Errors
-    /// [`Error::Io`] if there is no directory and none can be created.
+    /// [`Error::Io`] if there is no directory and none can be created, or others can write in it and that cannot be changed.
     pub fn open(dir: impl Into<PathBuf>) -> Result<Self, Error> {
         let dir = dir.into();
         disk::create_dir(&dir).map_err(|error| failed("creating the directory", &dir, error))?;
+        disk::close_dir(&dir, is_ours).map_err(|error| failed("opening the directory", &dir, error))?;
         let store = Self { dir };
         let files = store.files()?;
         // Only a convenience of the reference's: whoever may only read has no use for it.
@@ -97,7 +102,7 @@ impl Store {
     }
 
     /// Saves a wallet under a name that no other has, and a password of at least
-    /// [`PASSWORD_MIN`](super::PASSWORD_MIN) characters. When this returns it is on the disk. Takes half a second.
+    /// [`PASSWORD_MIN`](super::PASSWORD_MIN) characters. When this returns it is on the disk. Takes up to a second.
     ///
     /// # Errors
     /// [`Error::Wallet`] for a name that is taken or none, and for a password that is too short; [`Error::Io`] if it cannot
@@ -131,7 +136,7 @@ impl Store {
         Ok(file.entry(&self.registry().unwrap_or_default()))
     }
 
-    /// Takes the password off a wallet. Takes half a second.
+    /// Takes the password off a wallet. Takes up to a second.
     ///
     /// # Errors
     /// [`Error::Wallet`]: [`WalletFault::Unknown`], [`WalletFault::Ambiguous`], and those of [`Sealed::open`].
@@ -320,6 +325,11 @@ impl Found {
 /// Whether a text is what wallet files are called by: nothing else becomes part of a path.
 pub(super) fn is_id(text: &str) -> bool {
     text.len() == 32 && text.bytes().all(|c| matches!(c, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+/// Whether a name is one that this store or the reference gives to a file.
+fn is_ours(name: &str) -> bool {
+    name.ends_with(SUFFIX) || name == registry::NAME || name.starts_with(disk::UNFINISHED)
 }
 
 fn known(files: &[Found], damaged: usize) -> String {

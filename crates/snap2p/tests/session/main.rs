@@ -3,6 +3,7 @@
 
 mod handshakes;
 mod hostile;
+mod hostile_sessions;
 #[cfg(feature = "_check")]
 mod laws;
 mod puppet;

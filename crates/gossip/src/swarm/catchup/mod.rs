@@ -12,12 +12,15 @@
 //! Whatever is lost is made up for by the next Summary. Summaries repeat until both sides agree, ever more seldom; two
 //! neighbours that agree are silent. Messages that came down the tree a moment ago are left to the tree.
 
+mod queue;
 mod reconcile;
 pub(crate) mod runs;
 mod serve;
 mod short;
 mod sketch;
 mod vector;
+
+pub use queue::ALL_COMPARISONS_MAX;
 
 use super::{
     Output,
@@ -26,6 +29,7 @@ use super::{
     history::{History, State},
 };
 use crate::{MessageId, PeerId, Time};
+use queue::Queue;
 use rand::{RngExt, rngs::ChaCha8Rng};
 use serve::{Bucket, Shelf};
 use std::{
@@ -34,7 +38,8 @@ use std::{
 };
 
 /// How many comparisons a neighbour may ask for at once, and how many more a second. Each goes through the whole history,
-/// some milliseconds for 100,000 messages; more are not answered.
+/// some milliseconds for 100,000 messages; more are not answered. What all neighbours together may ask for has a bound, too:
+/// [`ALL_COMPARISONS_MAX`].
 pub const COMPARISONS_MAX: u64 = 8;
 /// See [`COMPARISONS_MAX`].
 const COMPARISONS_RATE: u64 = 4;
@@ -103,6 +108,7 @@ pub(super) struct Catchup<P> {
     /// The last states of the own history.
     trail: VecDeque<State>,
     sorted: Option<reconcile::Sorted>,
+    queue: Queue<P>,
 }
 
 #[derive(Debug)]
@@ -137,6 +143,7 @@ impl<P> Default for Catchup<P> {
             turn_ends: Time::default(),
             trail: VecDeque::new(),
             sorted: None,
+            queue: Queue::default(),
         }
     }
 }
@@ -167,6 +174,7 @@ impl<P: PeerId> Catchup<P> {
 
     pub(super) fn down(&mut self, peer: &P) {
         self.peers.remove(peer);
+        self.queue.forget(peer);
         self.asked.take_if(|(asked, _)| asked == peer);
     }
 
@@ -247,6 +255,13 @@ impl<P: PeerId> Catchup<P> {
         if !peer.comparisons.take(1, COMPARISONS_RATE, COMPARISONS_MAX, cx.now) {
             return Ok(());
         }
+        match self.queue.admit(from, frame, cx.now) {
+            Some(frame) => self.compare(from, frame, cx),
+            None => Ok(()),
+        }
+    }
+
+    fn compare(&mut self, from: P, frame: Frame, cx: &mut Context<'_, P>) -> Result<(), Fault> {
         match frame {
             Frame::Vector(vector) => self.vector(from, &vector, cx),
             Frame::Sketch(sketch) => self.sketch(from, &sketch, cx),
@@ -478,7 +493,14 @@ impl<P: PeerId> Catchup<P> {
         self.serve(&to, wanted.into_iter().map(|(.., id)| id), cx.now);
     }
 
-    pub(super) fn timeout(&mut self, congested: impl Fn(&P) -> bool, cx: &mut Context<'_, P>) {
+    /// Does what is due, and tells who asked for a comparison in a way that no honest one does.
+    pub(super) fn timeout(&mut self, congested: impl Fn(&P) -> bool, cx: &mut Context<'_, P>) -> Vec<(P, Fault)> {
+        let mut faults = Vec::new();
+        while let Some((from, frame)) = self.queue.next(cx.now) {
+            if let Err(fault) = self.compare(from, frame, cx) {
+                faults.push((from, fault));
+            }
+        }
         if self.next.is_some_and(|next| next <= cx.now) {
             self.tell(cx);
         }
@@ -489,6 +511,7 @@ impl<P: PeerId> Catchup<P> {
             }
         }
         self.sorted.take_if(|sorted| sorted.expires() <= cx.now);
+        faults
     }
 
     /// Summaries to all that are not known to agree.
@@ -525,6 +548,7 @@ impl<P: PeerId> Catchup<P> {
             .chain(doubts)
             .chain(shelves)
             .chain(self.sorted.as_ref().map(reconcile::Sorted::expires))
+            .chain(self.queue.due())
             .min()
     }
 }

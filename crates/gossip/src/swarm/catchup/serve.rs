@@ -61,7 +61,7 @@ impl Bucket {
     }
 
     /// When there will be `cost` tokens.
-    fn when(&self, cost: u64, rate: u64) -> Time {
+    pub(super) fn when(&self, cost: u64, rate: u64) -> Time {
         let micros = u128::from(cost.saturating_sub(self.tokens)) * 1_000_000 / u128::from(rate.max(1));
         self.filled + Duration::from_micros(u64::try_from(micros).unwrap_or(u64::MAX).saturating_add(1))
     }
@@ -146,5 +146,44 @@ impl Shelf {
         if self.waiting.is_empty() {
             self.due = Some(cx.now + SENT_FOR);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::swarm::history::History;
+    use rand::{SeedableRng, rngs::ChaCha8Rng};
+
+    #[test]
+    fn so_many_names_wait_for_one_neighbour_and_the_rest_when_it_asks_again() {
+        let (config, history) = (Config::default(), History::default());
+        let mut now = Time::from_micros(1);
+        let mut shelf = Shelf::new(&config, now);
+        let name = |number: u32| {
+            let mut name = [0; 32];
+            name[..4].copy_from_slice(&number.to_be_bytes());
+            MessageId::from_bytes(name)
+        };
+        let rest = WAITING_MAX as u32..WAITING_MAX as u32 + 1000;
+        shelf.add((0..rest.end).map(name), now);
+        assert_eq!((shelf.waiting.len(), shelf.names.len()), (WAITING_MAX, WAITING_MAX));
+        // Nothing is asked for twice while it may be on its way.
+        for _ in 0..2 {
+            shelf.add(rest.clone().map(name), now);
+            let mut cx = Context {
+                history: &history,
+                config: &config,
+                rng: &mut ChaCha8Rng::from_seed([1; 32]),
+                out: &mut VecDeque::new(),
+                now,
+            };
+            shelf.serve(1u32, &mut cx);
+            assert!(shelf.waiting.is_empty() && shelf.names.len() <= WAITING_MAX);
+            now += SENT_FOR;
+        }
+        assert_eq!(shelf.names.len(), 0);
+        shelf.add(rest.map(name), now);
+        assert_eq!(shelf.waiting.len(), 1000);
     }
 }

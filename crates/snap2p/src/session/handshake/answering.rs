@@ -7,12 +7,16 @@ use super::{
 };
 use crate::{
     Error, ErrorCode, Fault, Message, Now, Principal,
+    limits::KNOCK_FRAME_MAX,
     message::Failure,
     noise,
     session::{Answer, Local, Role, Secrets},
 };
 use bytes::BytesMut;
 use handfast_keys::x25519;
+
+/// The shortest KNOCK, with a token of 16 bytes.
+const KNOCK_FRAME_MIN: usize = 25;
 
 /// What a responder needs from beginning to end.
 #[derive(Debug)]
@@ -52,6 +56,18 @@ impl State {
             Self::AuthOk(..) => "AUTH_OK",
         }
     }
+
+    /// Whether a frame of this length can be what is awaited.
+    pub(super) fn takes(&self, len: usize) -> bool {
+        let knock = KNOCK_FRAME_MIN..=KNOCK_FRAME_MAX;
+        match self {
+            Self::Knock => len <= KNOCK_FRAME_MAX,
+            Self::Message1 { knocked: false } => len == noise::MESSAGE1_LEN || knock.contains(&len),
+            Self::Message1 { knocked: true } => len == noise::MESSAGE1_LEN,
+            Self::Message3(_) => len == noise::MESSAGE3_LEN,
+            _ => true,
+        }
+    }
 }
 
 impl Answering {
@@ -74,9 +90,9 @@ impl Answering {
                 let token = judge_knock(frame, out)?;
                 return Ok(Step::Ask(Question::Token(token), State::TokenDecision));
             }
+            // With a token of 23 bytes it is as long as a Noise message, which begins like this once in 2^72 times.
             State::Message1 { knocked: false }
-                if frame.len() != noise::MESSAGE1_LEN
-                    && matches!(Message::decode(frame.clone().freeze()), Ok(Message::Knock(_))) =>
+                if matches!(Message::decode(frame.clone().freeze()), Ok(Message::Knock(_))) =>
             {
                 // Invites stay good when a node ceases to be stealth.
                 put_plain(&Message::KnockResponse { accepted: true }, out);

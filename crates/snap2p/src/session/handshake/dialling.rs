@@ -7,12 +7,16 @@ use super::{
 };
 use crate::{
     Error, ErrorCode, Fault, Message, Now, Principal,
+    limits::REASON_MAX,
     message::Failure,
     noise,
     session::{Dial, Local, Role, Secrets},
 };
 use bytes::BytesMut;
 use handfast_keys::x25519;
+
+/// The longest frame in clear that is taken besides Noise: an AUTH_FAIL with the longest reason.
+const CLEAR_FRAME_MAX: usize = REASON_MAX + 32;
 
 /// What an initiator needs from beginning to end.
 #[derive(Debug)]
@@ -39,6 +43,15 @@ impl State {
             Self::Hello(_) => "HELLO",
             Self::Auth(..) => "AUTH",
             Self::AuthOk(..) => "AUTH_OK",
+        }
+    }
+
+    /// Whether a frame of this length can be what is awaited.
+    pub(super) fn takes(&self, len: usize) -> bool {
+        match self {
+            // An AUTH_FAIL in clear may stand there.
+            Self::KnockResponse | Self::Message2(_) => len <= CLEAR_FRAME_MAX,
+            _ => true,
         }
     }
 }

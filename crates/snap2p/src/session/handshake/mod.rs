@@ -6,7 +6,7 @@ mod dialling;
 
 use super::{Answer, Config, Dial, Local, PeerInfo, Role, Secrets, Session};
 use crate::{
-    Error, Message, Now, Principal,
+    Error, Fault, Message, Now, Principal,
     frame::{self, Decoder},
     limits::{
         CAPABILITIES_MAX, CAPABILITY_LEN_MAX, HANDSHAKE_FRAME_MAX, HANDSHAKE_TIMEOUT, TAG_LEN, TOKEN_MAX, TOKEN_MIN,
@@ -66,7 +66,7 @@ impl fmt::Debug for Question {
 ///
 /// # Bounds
 /// Before the peer is proved a frame has at most [`limits::HANDSHAKE_FRAME_MAX`](crate::limits::HANDSHAKE_FRAME_MAX) bytes,
-/// Noise messages have exactly 32, 96 and 64, and all of it takes at most
+/// Noise messages have exactly 32, 96 and 64, a frame that announces another length is refused at once, and all of it takes at most
 /// [`limits::HANDSHAKE_TIMEOUT`](crate::limits::HANDSHAKE_TIMEOUT).
 pub struct Handshake {
     state: State,
@@ -175,7 +175,7 @@ impl Handshake {
         while self.takes_frames() {
             let frame = match self.decoder.next(input) {
                 Ok(Some(frame)) => frame,
-                Ok(None) => return Ok(()),
+                Ok(None) => return self.check_announced(),
                 Err(fault) => {
                     self.state = State::Over;
                     return Err(fault.into());
@@ -206,6 +206,23 @@ impl Handshake {
             State::Over => Err(OVER),
             _ => Ok(()),
         }
+    }
+
+    /// Refuses a frame that cannot be what is awaited as soon as its length is known: nobody waits for the rest of it.
+    fn check_announced(&mut self) -> Result<(), Error> {
+        let Some(len) = self.decoder.announced().and_then(|len| usize::try_from(len).ok()) else {
+            return Ok(());
+        };
+        let fits = match &self.state {
+            State::Dialling(_, state) => state.takes(len),
+            State::Answering(_, state) => state.takes(len),
+            State::Established(_) | State::Over => true,
+        };
+        if fits {
+            return Ok(());
+        }
+        self.state = State::Over;
+        Err(Fault::Unexpected("a frame that is too long or too short for what is awaited").into())
     }
 
     const fn takes_frames(&self) -> bool {

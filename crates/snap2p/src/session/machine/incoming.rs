@@ -40,6 +40,13 @@ impl Session {
         self.decoder.missing(input)
     }
 
+    /// How much memory is held by what has arrived and was not read, bytes: the frames of which something is. Whoever shares memory
+    /// among sessions counts this, and the input that is lent to [`handle_input`](Self::handle_input).
+    #[must_use]
+    pub const fn held(&self) -> usize {
+        self.streams.held()
+    }
+
     /// Whether the session takes input. `false` while the application leaves too much unread, while too many events wait,
     /// or while the peer does not take our answers: then do not read the socket.
     #[must_use]

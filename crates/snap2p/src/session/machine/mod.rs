@@ -169,7 +169,8 @@ impl Session {
         self.over.is_none() && self.streams.has_room() && self.sending.takes_own()
     }
 
-    /// Takes at most `max` bytes of what has arrived, without a copy.
+    /// Takes at most `max` bytes of what has arrived. They are slices of the frame in which they came, without a copy; only a
+    /// small part of a frame of more than 128 KiB is copied, so that it does not keep all of it.
     ///
     /// # Errors
     /// [`Error::Stream`] if there is no such stream, or its end was told already.

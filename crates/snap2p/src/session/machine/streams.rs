@@ -88,6 +88,8 @@ pub(super) struct Streams {
     peers_last: Option<u64>,
     /// How many bytes of all streams wait to be read.
     unread: usize,
+    /// How much memory those keep alive.
+    held: usize,
     /// How many streams have at least `soft` of them.
     full: usize,
     /// How many bytes of all streams wait to be sent.
@@ -113,6 +115,7 @@ impl Streams {
             },
             peers_last: None,
             unread: 0,
+            held: 0,
             full: 0,
             unsent: 0,
         }
@@ -120,6 +123,10 @@ impl Streams {
 
     pub(super) const fn unread(&self) -> usize {
         self.unread
+    }
+
+    pub(super) const fn held(&self) -> usize {
+        self.held
     }
 
     pub(super) const fn full(&self) -> usize {
@@ -193,25 +200,27 @@ impl Streams {
         let Some(stream) = self.table.get_mut(&id).filter(|stream| !stream.released) else {
             return;
         };
-        let before = stream.received.len();
+        let before = sizes(&stream.received);
         stream.received.push(data, frame_len);
-        let after = stream.received.len();
+        let after = sizes(&stream.received);
         self.account(before, after);
     }
 
     /// Takes out at most `max` bytes.
     pub(super) fn take_received(&mut self, id: StreamId, max: usize) -> Option<bytes::Bytes> {
         let stream = self.table.get_mut(&id)?;
-        let before = stream.received.len();
+        let before = sizes(&stream.received);
         let data = stream.received.pop(max);
-        let after = stream.received.len();
+        let after = sizes(&stream.received);
         self.account(before, after);
         data
     }
 
-    fn account(&mut self, before: usize, after: usize) {
-        self.unread = self.unread + after - before;
-        self.full = self.full + usize::from(after >= self.soft) - usize::from(before >= self.soft);
+    /// Notes how many bytes of a stream wait, and how much memory they keep alive, after a change.
+    fn account(&mut self, before: (usize, usize), after: (usize, usize)) {
+        self.unread = self.unread + after.0 - before.0;
+        self.held = self.held + after.1 - before.1;
+        self.full = self.full + usize::from(after.0 >= self.soft) - usize::from(before.0 >= self.soft);
     }
 
     /// Queues bytes to be sent.
@@ -268,9 +277,9 @@ impl Streams {
     pub(super) fn release(&mut self, id: StreamId) {
         if let Some(stream) = self.table.get_mut(&id) {
             stream.released = true;
-            let unread = mem::take(&mut stream.received).len();
+            let unread = sizes(&mem::take(&mut stream.received));
             let closed = stream.closed.is_some();
-            self.account(unread, 0);
+            self.account(unread, (0, 0));
             if closed {
                 self.forget(id);
             }
@@ -294,12 +303,16 @@ impl Streams {
 
     fn forget(&mut self, id: StreamId) {
         if let Some(stream) = self.table.remove(&id) {
-            self.account(stream.received.len(), 0);
+            self.account(sizes(&stream.received), (0, 0));
         }
         if self.table.is_empty() {
             self.table = HashMap::new();
         }
     }
+}
+
+const fn sizes(received: &Received) -> (usize, usize) {
+    (received.len(), received.held())
 }
 
 const GONE: Error = Error::Stream(ErrorCode::StreamClosed);
@@ -320,6 +333,8 @@ impl Streams {
             self.unread,
             streams().map(|stream| stream.received.len()).sum::<usize>()
         );
+        assert_eq!(self.held, streams().map(|stream| stream.received.held()).sum::<usize>());
+        assert!(self.held >= self.unread, "what is unread is held");
         assert_eq!(self.unsent, streams().map(|stream| stream.queue.len()).sum::<usize>());
         assert_eq!(
             self.full,

@@ -17,14 +17,17 @@ use crate::{
     tokio::{Config, link::now},
 };
 use handfast_keys::KeyPair;
-use std::sync::{Arc, Mutex};
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 use tokio::sync::{Notify, mpsc, watch};
 
 /// What strangers may take of a [`Peer`] that listens.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
-    /// What each session may take.
+    /// What each session may take, and the [`Memory`](crate::tokio::Memory) that all of them share.
     pub session: Config,
     /// The most sessions that came in and stand; 1024. Stops a crowd from taking every file of the process.
     pub sessions: usize,
@@ -39,6 +42,9 @@ pub struct Limits {
     pub per_minute: Option<u32>,
     /// The most sessions that wait for [`Peer::accept`]; 64. Beyond it they are closed.
     pub waiting: usize,
+    /// How long a dial may take, and a search for a principal, all places of it together; 120 s. Stops whoever can name places
+    /// from keeping a dial busy with those that do not answer.
+    pub dial: Duration,
 }
 
 impl Limits {
@@ -57,6 +63,7 @@ impl Limits {
                 Visibility::Stealth => Some(RateLimiter::STEALTH),
             },
             waiting: 64,
+            dial: Duration::from_secs(120),
         }
     }
 }

@@ -17,6 +17,9 @@ use tokio::{
 
 /// How long one address may take to answer; as the reference's default.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long one place of several may take, addresses and handshake together: a place that only accepts connections must not use
+/// up the time of the others. The reference's default for connecting, and half as long again.
+const PLACE_TIMEOUT: Duration = Duration::from_secs(15);
 /// How many addresses of one name are tried. Stops a name server from keeping us busy for minutes.
 const ADDRESSES_MAX: usize = 8;
 /// How many peers are asked at once where somebody is.
@@ -34,6 +37,17 @@ impl Inner {
         if self.is_closed() {
             return Err(Error::Closed(crate::ErrorCode::ConnectionClosed));
         }
+        let limit = self.limits.dial;
+        match timeout(limit, self.dial_anywhere(target, options)).await {
+            Ok(dialled) => dialled,
+            Err(_) => Err(Error::TimedOut {
+                what: "an answer from any of the places that were tried",
+                seconds: limit.as_secs(),
+            }),
+        }
+    }
+
+    async fn dial_anywhere(self: &Arc<Self>, target: Target, options: DialOptions) -> Result<Session, Error> {
         let mut wanted = Wanted {
             expect: options.expect,
             token: options.token,
@@ -54,7 +68,7 @@ impl Inner {
                 wanted.token = wanted.token.or_else(|| invite.token.clone());
                 let mut last = None;
                 for place in invite.locators.iter().filter_map(|text| text.parse().ok()) {
-                    match self.dial_place(&place, &wanted).await {
+                    match self.dial_one_of_several(&place, &wanted).await {
                         Ok(session) => return Ok(session),
                         Err(error) => last = Some(error),
                     }
@@ -76,7 +90,7 @@ impl Inner {
         };
         let mut last = None;
         while let Some(place) = search.next(self).await {
-            match self.dial_place(&place, &wanted).await {
+            match self.dial_one_of_several(&place, &wanted).await {
                 Ok(session) => return Ok(session),
                 Err(error) => {
                     tracing::debug!(%principal, %place, %error, "it is not there");
@@ -94,11 +108,21 @@ impl Inner {
     pub(super) async fn resolve(self: &Arc<Self>, principal: &Principal) -> Vec<Locator> {
         let mut search = Search::new(*principal);
         let mut found = Vec::new();
-        found.extend(search.next(self).await);
+        found.extend(timeout(self.limits.dial, search.next(self)).await.ok().flatten());
         // What came with the same answer is there at once.
         found.extend(search.places.drain(..).rev());
         found.truncate(px1::LOCATORS_MAX);
         found
+    }
+
+    async fn dial_one_of_several(self: &Arc<Self>, place: &Locator, wanted: &Wanted) -> Result<Session, Error> {
+        let late = |_| Error::TimedOut {
+            what: "an answer",
+            seconds: PLACE_TIMEOUT.as_secs(),
+        };
+        timeout(PLACE_TIMEOUT, self.dial_place(place, wanted))
+            .await
+            .map_err(late)?
     }
 
     async fn dial_place(self: &Arc<Self>, place: &Locator, wanted: &Wanted) -> Result<Session, Error> {

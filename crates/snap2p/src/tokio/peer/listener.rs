@@ -129,15 +129,23 @@ impl Inner {
             stealth: self.is_stealth(),
             allow: self.allow.clone(),
         };
+        // Spent once the session stands: a handshake that fails gives the token's use back.
+        let mut invite = None;
         let judge = |question| {
             ready(match question {
-                Question::Token(token) => self.invites.check(&token, now.unix),
+                Question::Token(token) => {
+                    invite = self.invites.reserve(&token, now.unix);
+                    invite.is_some()
+                }
                 _ => true,
             })
         };
         let local = self.attesting.local(now.unix)?;
         let config = &self.limits.session;
         let session = answer_halves(halves, &local, answer, judge, self.claims(), config).await?;
+        if let Some(invite) = invite {
+            invite.spend();
+        }
         self.established(&session);
         if self.is_closed() {
             // Whoever closes the peer has looked for sessions already, maybe before this one was there to be found.

@@ -226,7 +226,7 @@ impl Peer {
     /// Streams that the other side opens on it come out of [`Session::incoming`].
     ///
     /// # Errors
-    /// As [`tokio::dial`](super::dial); [`Error::Io`] of the last place if none can be reached; [`Error::NotFound`] if nobody
+    /// As [`tokio::dial`](super::dial); [`Error::TimedOut`] after [`Limits::dial`]; [`Error::Io`] of the last place if none can be reached; [`Error::NotFound`] if nobody
     /// knows where the principal is; what is wrong with the target's text or the invite.
     ///
     /// # Cancel safety
