@@ -15,6 +15,7 @@ mod id;
 mod item;
 mod limits;
 pub mod membership;
+mod names;
 pub mod overlay;
 mod peer;
 #[cfg(feature = "plugin")]

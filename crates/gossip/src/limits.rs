@@ -1,8 +1,8 @@
 //! How much one author or one link may send, and tables that forget.
 
-use crate::Time;
+use crate::{Time, names::NameMap};
 use serde::{Deserialize, Serialize};
-use std::{collections::HashMap, hash::Hash};
+use std::hash::Hash;
 
 /// So much a second, and so much at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,23 +48,23 @@ impl Bucket {
     }
 }
 
-/// A table of what was of use lately: at most `2 × half` entries, of which the ones not asked for in the longest time are
+/// A table by names of what was of use lately: at most `2 × half` entries, of which the ones not asked for in the longest time are
 /// forgotten, half a table at a time.
 ///
 /// Names are free, so whatever is kept for each of them needs such a bound.
 #[derive(Debug)]
 pub(crate) struct Recent<K, V> {
     half: usize,
-    young: HashMap<K, V>,
-    old: HashMap<K, V>,
+    young: NameMap<K, V>,
+    old: NameMap<K, V>,
 }
 
 impl<K: Eq + Hash + Copy, V> Recent<K, V> {
     pub(crate) fn new(half: usize) -> Self {
         Self {
             half,
-            young: HashMap::new(),
-            old: HashMap::new(),
+            young: NameMap::default(),
+            old: NameMap::default(),
         }
     }
 
@@ -131,12 +131,12 @@ mod tests {
     #[test]
     fn a_table_forgets_what_is_not_used_and_keeps_what_is() {
         let mut table = Recent::new(4);
-        table.insert(0, "kept");
+        table.insert([0_u8; 32], "kept");
         for key in 1..100 {
-            assert_eq!(table.get(&0), Some(&mut "kept"));
-            table.get_or_insert_with(key, || "fleeting");
+            assert_eq!(table.get(&[0; 32]), Some(&mut "kept"));
+            table.get_or_insert_with([key; 32], || "fleeting");
             assert!(table.len() <= 8);
         }
-        assert_eq!(table.get(&1), None);
+        assert_eq!(table.get(&[1; 32]), None);
     }
 }

@@ -401,7 +401,7 @@ impl Links {
         self.round_at = None;
         for waiting in self.rounds.take() {
             for (id, link) in &mut self.links {
-                if !waiting.holders.contains(id) {
+                if !waiting.is_held_by(*id) {
                     link.defer(waiting.item.body.clone(), &self.config);
                 }
             }

@@ -9,7 +9,7 @@ use handfast_keys::{
     batch::{self, Claim},
 };
 use ring::digest;
-use std::fmt;
+use std::{fmt, io::Write};
 
 /// The longest line that is taken or sent, in bytes, its line feed not counted. Every node keeps and passes on what one
 /// author says once.
@@ -452,17 +452,19 @@ fn open(message: Document<'_>, length: usize, keys: &mut Recent<[u8; 32], Option
 /// What follows the data of a line; returns where the proof begins.
 fn write_tail(line: &mut Vec<u8>, public: &[u8; 32], number: Option<u64>, proof: Option<&Signature>) -> usize {
     line.extend_from_slice(b",\"public\":\"");
-    line.extend_from_slice(STANDARD.encode(public).as_bytes());
+    encode(public, line);
     line.extend_from_slice(KEY_SUFFIX.as_bytes());
     line.push(b'"');
     if let Some(number) = number {
         line.extend_from_slice(b",\"seq\":");
-        line.extend_from_slice(number.to_string().as_bytes());
+        // A vector takes all that is written to it.
+        let _ = write!(line, "{number}");
     }
     let proof_at = line.len();
     if let Some(proof) = proof {
         line.extend_from_slice(b",\"sig2\":\"");
-        line.extend_from_slice(signature_text(proof).as_bytes());
+        encode(proof.as_bytes(), line);
+        line.extend_from_slice(SIGNATURE_SUFFIX.as_bytes());
         line.push(b'"');
     }
     line.push(b'}');
@@ -473,6 +475,13 @@ fn signature_text(signature: &Signature) -> String {
     let mut text = STANDARD.encode(signature.as_bytes());
     text.push_str(SIGNATURE_SUFFIX);
     text
+}
+
+/// Appends the text of a key or a signature, 88 bytes at most, without a text of its own in between: every message has some.
+fn encode(bytes: &[u8], line: &mut Vec<u8>) {
+    let mut room = [0; 88];
+    let length = STANDARD.encode_slice(bytes, &mut room).unwrap_or_default();
+    line.extend_from_slice(room.get(..length).unwrap_or_default());
 }
 
 /// The bytes of the one canonical text of a key or a signature.

@@ -1,43 +1,55 @@
 //! What waits for the next round on links of the original's kind.
 
 use super::LinkId;
-use crate::{Item, MessageId};
-use std::collections::HashMap;
+use crate::{
+    Item, MessageId,
+    names::{NameEntry, NameMap},
+};
 
 /// Messages that wait at most: a round that is full goes out early, or, where rounds are made by hand, loses its oldest.
 pub(super) const ROUND_MESSAGES_MAX: usize = 1024;
 /// Bytes that wait at most.
 pub(super) const ROUND_BYTES_MAX: usize = 1 << 20;
-/// For how many links it is remembered that they have a message already; one that is forgotten gets it back.
+/// For how many links it is remembered that they have a message already, beside the one that brought it; one that is forgotten gets it back.
 const HOLDERS_MAX: usize = 8;
 
 /// A message that waits, and the links it need not go to.
 #[derive(Debug)]
 pub(super) struct Waiting {
     pub(super) item: Item,
-    pub(super) holders: Vec<LinkId>,
+    /// The link that brought it.
+    from: Option<LinkId>,
+    /// The links that showed later that they have it, which are few.
+    others: Vec<LinkId>,
+}
+
+impl Waiting {
+    /// Whether this link has the message already, as far as is known.
+    pub(super) fn is_held_by(&self, link: LinkId) -> bool {
+        self.from == Some(link) || self.others.contains(&link)
+    }
 }
 
 /// The messages since the last round, in the order of their arrival.
 #[derive(Debug, Default)]
 pub(super) struct Rounds {
     waiting: Vec<Waiting>,
-    places: HashMap<MessageId, usize>,
+    places: NameMap<MessageId, usize>,
     bytes: usize,
 }
 
 impl Rounds {
     /// Puts a message on the list. `holder` brought it.
     pub(super) fn add(&mut self, item: Item, holder: Option<LinkId>) {
-        let id = item.id;
-        if self.places.contains_key(&id) {
+        let NameEntry::Vacant(place) = self.places.entry(item.id) else {
             return;
-        }
+        };
+        place.insert(self.waiting.len());
         self.bytes += item.body.len();
-        self.places.insert(id, self.waiting.len());
         self.waiting.push(Waiting {
             item,
-            holders: holder.into_iter().collect(),
+            from: holder,
+            others: Vec::new(),
         });
     }
 
@@ -45,10 +57,10 @@ impl Rounds {
     pub(super) fn holds(&mut self, id: &MessageId, link: LinkId) {
         let waiting = self.places.get(id).and_then(|&place| self.waiting.get_mut(place));
         if let Some(waiting) = waiting
-            && waiting.holders.len() < HOLDERS_MAX
-            && !waiting.holders.contains(&link)
+            && waiting.others.len() < HOLDERS_MAX
+            && !waiting.is_held_by(link)
         {
-            waiting.holders.push(link);
+            waiting.others.push(link);
         }
     }
 
@@ -60,10 +72,10 @@ impl Rounds {
     pub(super) fn halve(&mut self) {
         let rest = self.waiting.split_off(self.waiting.len() / 2);
         *self = Self::default();
-        for Waiting { item, holders, .. } in rest {
+        for Waiting { item, from, others } in rest {
             let id = item.id;
-            self.add(item, None);
-            holders.into_iter().for_each(|holder| self.holds(&id, holder));
+            self.add(item, from);
+            others.into_iter().for_each(|other| self.holds(&id, other));
         }
     }
 
@@ -71,7 +83,7 @@ impl Rounds {
     /// its messages in the order of their numbers: the original drops what comes late.
     pub(super) fn take(&mut self) -> Vec<Waiting> {
         let Self { mut waiting, .. } = std::mem::take(self);
-        let mut places: HashMap<_, Vec<usize>> = HashMap::new();
+        let mut places: NameMap<_, Vec<usize>> = NameMap::default();
         for (place, message) in waiting.iter().enumerate() {
             places.entry(message.item.author).or_default().push(place);
         }
@@ -134,6 +146,7 @@ mod tests {
         rounds.holds(&item(1, 0).id, LinkId(8));
         rounds.holds(&item(1, 1).id, LinkId(9));
         let taken = rounds.take();
-        assert_eq!(taken.first().unwrap().holders, [LinkId(7), LinkId(8)]);
+        let holds = |link| taken.first().unwrap().is_held_by(LinkId(link));
+        assert_eq!([7, 8, 9].map(holds), [true, true, false]);
     }
 }

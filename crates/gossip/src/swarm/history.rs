@@ -1,10 +1,10 @@
 //! What was heard, kept for those who come late: bounded in bytes, number and age.
 
 use super::config::Config;
-use crate::{Author, Item, MessageId, Time};
+use crate::{Author, Item, MessageId, Time, names::NameMap};
 use ring::digest;
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet},
     time::Duration,
 };
 
@@ -13,7 +13,7 @@ use std::{
 /// The oldest go first, where a message is as old as its proven number says, and at least as old as its arrival.
 #[derive(Debug, Default)]
 pub struct History {
-    kept: HashMap<MessageId, Kept>,
+    kept: NameMap<MessageId, Kept>,
     authors: BTreeMap<Author, Shelf>,
     /// Every message by age; of those made in one millisecond, as a session's first thousand are, by number.
     ages: BTreeSet<(Time, u64, MessageId)>,
@@ -73,6 +73,19 @@ impl Sum {
         context.update(&(count as u64).to_le_bytes());
         let digest = context.finish();
         digest.as_ref().first_chunk().copied().unwrap_or_default()
+    }
+}
+
+/// What a history was at some moment, before it is hashed: many states are remembered and few compared.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct State {
+    sum: Sum,
+    count: usize,
+}
+
+impl State {
+    pub(super) fn fingerprint(self) -> [u8; 16] {
+        self.sum.fingerprint(self.count)
     }
 }
 
@@ -144,7 +157,14 @@ impl History {
     }
 
     pub(super) fn fingerprint(&self) -> [u8; 16] {
-        self.sum.fingerprint(self.len())
+        self.state().fingerprint()
+    }
+
+    pub(super) fn state(&self) -> State {
+        State {
+            sum: self.sum,
+            count: self.len(),
+        }
     }
 
     /// What was made before this is not wanted any more.

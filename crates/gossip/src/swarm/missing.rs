@@ -1,9 +1,9 @@
 //! Messages that were announced and have not come: how long to wait, and whom to ask.
 
 use super::{config::Config, frame::GRAFT_MAX};
-use crate::{MessageId, PeerId, Time};
+use crate::{MessageId, PeerId, Time, names::NameMap};
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet},
     time::Duration,
 };
 
@@ -20,7 +20,7 @@ const FADES_IN: Duration = Duration::from_secs(8);
 
 #[derive(Debug)]
 pub(super) struct Missing<P> {
-    entries: HashMap<MessageId, Entry<P>>,
+    entries: NameMap<MessageId, Entry<P>>,
     due: BTreeSet<(Time, MessageId)>,
     load: BTreeMap<P, usize>,
     patience: Patience,
@@ -109,7 +109,7 @@ impl Patience {
 impl<P> Default for Missing<P> {
     fn default() -> Self {
         Self {
-            entries: HashMap::new(),
+            entries: NameMap::default(),
             due: BTreeSet::new(),
             load: BTreeMap::new(),
             patience: Patience::default(),

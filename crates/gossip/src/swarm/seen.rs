@@ -1,9 +1,9 @@
 //! Memory of names beyond the history: what was evicted or refused is not taken again.
 
 use super::config::Config;
-use crate::{Author, Item, MessageId, Sequence, Time};
+use crate::{Author, Item, MessageId, Sequence, Time, names::NameMap};
 use std::{
-    collections::{BTreeMap, HashMap, VecDeque},
+    collections::{BTreeMap, VecDeque},
     time::Duration,
 };
 
@@ -22,12 +22,12 @@ const REFUSED_FOR: Duration = Duration::from_secs(60);
 /// number; its name is remembered all the same, since a relay may take the proof away and send it once more.
 #[derive(Debug, Default)]
 pub(super) struct Seen {
-    evicted: HashMap<MessageId, Option<(Author, u64)>>,
+    evicted: NameMap<MessageId, Option<(Author, u64)>>,
     order: VecDeque<MessageId>,
     horizons: BTreeMap<Author, u64>,
     /// By the hash of all that came, not by name: the name is the sender's word, and does not cover what a relay may
     /// change. A refused message must not hide a sound one of the same name.
-    refused: HashMap<[u8; 32], Time>,
+    refused: NameMap<[u8; 32], Time>,
     refused_order: VecDeque<[u8; 32]>,
 }
 

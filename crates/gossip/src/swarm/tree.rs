@@ -14,10 +14,10 @@ use super::{
     frame::{ANNOUNCE_MAX, Frame},
     missing::{Announcer, Found},
 };
-use crate::{Author, MessageId, PeerId, Time};
+use crate::{Author, MessageId, PeerId, Time, names::NameMap};
 use bytes::Bytes;
 use std::{
-    collections::{BTreeMap, HashMap, HashSet, VecDeque},
+    collections::{BTreeMap, HashSet, VecDeque},
     time::Duration,
 };
 
@@ -46,7 +46,7 @@ pub(super) struct Tree<P> {
     starved: u8,
     /// When announcements go out.
     due: Option<Time>,
-    recent: HashMap<MessageId, Came<P>>,
+    recent: NameMap<MessageId, Came<P>>,
     recent_order: VecDeque<MessageId>,
 }
 
@@ -82,7 +82,7 @@ impl<P> Default for Tree<P> {
             grown: false,
             starved: 0,
             due: None,
-            recent: HashMap::new(),
+            recent: NameMap::default(),
             recent_order: VecDeque::new(),
         }
     }

@@ -26,7 +26,7 @@ use super::{
     Output,
     config::Config,
     frame::{Fault, Frame, Reconcile, Sketch, Summary, Vector, WANT_MAX, Want},
-    history::History,
+    history::{History, State},
 };
 use crate::{MessageId, PeerId, Time};
 use queue::Queue;
@@ -106,7 +106,7 @@ pub(super) struct Catchup<P> {
     /// When its turn ends.
     turn_ends: Time,
     /// The last states of the own history.
-    trail: VecDeque<[u8; 16]>,
+    trail: VecDeque<State>,
     sorted: Option<reconcile::Sorted>,
     queue: Queue<P>,
 }
@@ -180,13 +180,13 @@ impl<P: PeerId> Catchup<P> {
 
     /// The history has one message more, which the tree brought or which was published here.
     pub(super) fn grown(&mut self, cx: &mut Context<'_, P>) {
-        self.remember(cx.history.fingerprint());
+        self.remember(cx.history.state());
         self.schedule(cx.config.summary_min, false, cx);
     }
 
     /// The history has one message more, which `from` sent to make up for it.
     pub(super) fn learned(&mut self, from: &P, cx: &mut Context<'_, P>) {
-        self.remember(cx.history.fingerprint());
+        self.remember(cx.history.state());
         if let Some(peer) = self.peers.get_mut(from) {
             peer.fruitless = 0;
             peer.not_before = cx.now;
@@ -200,7 +200,7 @@ impl<P: PeerId> Catchup<P> {
         self.schedule(NEWS_DELAY, true, cx);
     }
 
-    fn remember(&mut self, state: [u8; 16]) {
+    fn remember(&mut self, state: State) {
         if self.trail.len() >= TRAIL_MAX {
             self.trail.pop_front();
         }
@@ -318,7 +318,8 @@ impl<P: PeerId> Catchup<P> {
             };
             let Some((theirs, _)) = peer.doubt else { return };
             let ours = cx.history.fingerprint();
-            if theirs.fingerprint == ours || self.trail.contains(&theirs.fingerprint) {
+            let was_ours = |state: &State| state.fingerprint() == theirs.fingerprint;
+            if theirs.fingerprint == ours || self.trail.iter().any(was_ours) {
                 // What it had more has come meanwhile.
                 peer.doubt = None;
                 continue;
