@@ -132,13 +132,10 @@ fn a_wallet_is_sealed_and_opened_again_by_its_password_alone() {
     let sealed = Sealed::seal(&wallet, "pässwörd ist lang", "  Mine\u{1f511} ").unwrap();
     assert_eq!(sealed.name(), "Mine\u{1f511}");
     let text = sealed.to_text();
-    assert!(
-        !wallet
-            .mnemonic()
-            .phrase()
-            .split(' ')
-            .any(|word| word.len() > 6 && text.contains(word))
-    );
+    // A word alone proves nothing: `address` and `account` are words of the list, too.
+    let phrase = wallet.mnemonic().phrase();
+    let words: Vec<&str> = phrase.split(' ').collect();
+    assert!(words.windows(2).all(|pair| !text.contains(&pair.join(" "))));
     let again = Sealed::parse(&text).unwrap();
     assert_eq!(again, sealed);
     assert_eq!(fault(again.open("pässwörd ist kurz")), WalletFault::Password);

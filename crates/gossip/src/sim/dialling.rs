@@ -64,6 +64,12 @@ impl Dialling {
         self.overlay.handle(InEvent::Publish { topic: TOPIC, item }, now);
     }
 
+    /// Whether nobody has let it in so far: it has no neighbours, and has heard of nobody.
+    pub(super) fn is_outside(&self) -> bool {
+        let membership = self.overlay.membership(&TOPIC);
+        membership.is_some_and(|known| known.active().chain(known.passive()).next().is_none())
+    }
+
     pub(super) fn neighbours(&self) -> Vec<NodeId> {
         self.overlay.neighbours(&TOPIC).copied().collect()
     }

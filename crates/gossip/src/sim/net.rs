@@ -218,6 +218,10 @@ impl World for Dialled {
         self.net.neighbours(node)
     }
 
+    fn is_outside(&self, node: NodeId) -> bool {
+        self.net.network.actor(node).is_some_and(Dialling::is_outside)
+    }
+
     fn sent(&self) -> Sent {
         self.net.sent()
     }

@@ -104,6 +104,8 @@ struct Run<'a> {
     plan: BinaryHeap<Reverse<(Time, Deed)>>,
     next_churn: Option<Time>,
     failures: Vec<Failed>,
+    /// The contacts that each node was given.
+    given: HashMap<u32, Vec<u32>>,
     /// What had been sent when the newest message was published.
     sent: Sent,
 }
@@ -147,6 +149,7 @@ impl<'a> Run<'a> {
             next_churn: None,
             sent: Sent::default(),
             failures: Vec::new(),
+            given: HashMap::new(),
             phase: Phase::WarmUp,
             scenario,
             seed,
@@ -186,6 +189,7 @@ impl<'a> Run<'a> {
         // From here on nobody leaves or comes: who is there now shall have everything.
         self.next_churn = None;
         self.plan.clear();
+        self.help_those_outside();
         let patience = self.world.now() + traffic.patience;
         while !self.recorder.all_complete() && self.world.now() < patience {
             self.pass(self.world.now() + SLICE * 5, SLICE * 5, watch)?;
@@ -227,11 +231,13 @@ impl<'a> Run<'a> {
                     (false, _) => self.contacts(node, join.contacts),
                 };
                 self.world.join(node, &contacts);
+                self.given.insert(node, contacts);
             }
             Deed::Return(node) => {
                 if let Some(contact) = self.draw(Self::is_there) {
                     self.world.revive(node, contact);
                     self.recorder.back(node, self.world.now());
+                    self.given.insert(node, vec![contact]);
                 }
             }
             Deed::Fail(number) => self.fail(number),
@@ -265,6 +271,23 @@ impl<'a> Run<'a> {
             gone,
             left: self.recorder.honest() as u64,
         });
+        self.help_those_outside();
+    }
+
+    /// Whoever is still on its way in when all its contacts are gone for good knows nobody, and nobody alive may know of it: no protocol
+    /// brings the two together. Its user asks around, and gives it another contact.
+    fn help_those_outside(&mut self) {
+        for node in 0..self.scenario.nodes {
+            let alone = |contacts: &Vec<u32>| !contacts.iter().any(|contact| self.recorder.counts(*contact));
+            if !self.recorder.counts(node) || !self.world.is_outside(node) || !self.given.get(&node).is_some_and(alone)
+            {
+                continue;
+            }
+            let inside = |run: &Self, other| other != node && run.is_there(other) && !run.world.is_outside(other);
+            if let Some(contact) = self.draw(inside) {
+                self.world.join(node, &[contact]);
+            }
+        }
     }
 
     fn churn(&mut self) {

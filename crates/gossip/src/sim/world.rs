@@ -22,6 +22,10 @@ pub(super) trait World {
     fn join(&mut self, node: u32, contacts: &[u32]);
     /// Those with whom a node is linked now.
     fn neighbours(&self, node: u32) -> Vec<u32>;
+    /// Whether nobody has let the node in so far.
+    fn is_outside(&self, _node: u32) -> bool {
+        false
+    }
     /// What was sent so far.
     fn sent(&self) -> Sent;
     /// How much work was done so far: events of the queue.
