@@ -119,7 +119,7 @@ const STEPS: &[Step] = &[
 ];
 
 /// How long CI runs each fuzz target.
-const FUZZ_SECONDS: u32 = 6;
+const FUZZ_SECONDS: u32 = 5;
 /// How long the database of advisories may take to arrive.
 const ADVISORIES_LIMIT: Duration = Duration::from_secs(60);
 

@@ -42,6 +42,10 @@ impl Tool {
             tools.display()
         );
         let mut install = shell::cargo();
+        // Each runs for some seconds and would be optimised for minutes.
+        for (setting, value) in [("OPT_LEVEL", "0"), ("LTO", "off"), ("DEBUG", "false")] {
+            install.env(format!("CARGO_PROFILE_RELEASE_{setting}"), value);
+        }
         install
             .args(["install", "--locked", "--force", "--version", self.version, "--root"])
             .arg(&tools);
