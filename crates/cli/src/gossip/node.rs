@@ -22,6 +22,11 @@ use tokio::{
 
 /// The most peers that have dialled us at a time. There is no handshake, so a stranger costs what a friend does.
 const MAX_INCOMING: usize = 512;
+/// How many messages wait at most for whoever reads stdout: bursts are longer than the buffer of a pipe. Beyond that the oldest
+/// are lost, and that is told, since otherwise one that does not read would fill the memory.
+const WAITING_MESSAGES: usize = 65_536;
+/// How many bytes they have at most.
+const WAITING_BYTES: usize = 64 << 20;
 /// How long dialling may take: as long as most systems need to notice that a packet was lost twice.
 const DIAL_TIMEOUT: Duration = Duration::from_secs(10);
 /// How soon a peer that has gone is dialled again. The wait doubles until it is [`BACKOFF_MAX`].
@@ -40,6 +45,8 @@ pub(super) async fn run(home: &Home, options: args::GossipNode) -> Result<(), Fa
     let said: Vec<Value> = said.collect::<Result<_, _>>()?;
     let gossip = Gossip::new(Options {
         interval: Some(options.interval),
+        queue_messages: WAITING_MESSAGES,
+        queue_bytes: WAITING_BYTES,
         ..Options::new(identity(home, &options.who)?)
     });
     let gossip = gossip.map_err(Failure::local)?;
@@ -170,6 +177,12 @@ async fn publish_lines(gossip: Gossip) {
 /// Prints each message as it is heard.
 async fn print(mut messages: Messages) -> Result<(), Failure> {
     while let Some((message, info)) = messages.next().await {
+        if info.missed > 0 {
+            out::tell!(
+                "handfast: {} messages are missing here, for they came faster than stdout took them",
+                info.missed
+            );
+        }
         let text = format!(
             "{{\"public\":\"{}\",\"message\":{}}}",
             info.public_text(),
