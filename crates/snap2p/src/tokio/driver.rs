@@ -226,8 +226,10 @@ impl<R: AsyncRead + Send + Unpin> Driver<R> {
                 missing => (missing + NEXT_HEADER).clamp(READ_LEAST, READ_MOST.max(input.len())),
             };
             let room = input.capacity() - input.len();
-            // What is left of the room is used up before there is more, and where the frame fits nothing has to move.
-            let fits = room >= READ_MOST || (missing > 0 && room >= missing);
+            // What is left of the room is used up before there is more, and where a large frame fits nothing has to move. A usual
+            // one moves for the header of the next, since that saves a read.
+            let large = input.len() > EXACT_FROM;
+            let fits = room >= READ_MOST || (large && missing > 0 && room >= missing);
             let size = if fits { size.min(room) } else { size };
             (size, state.may_hold(input.capacity().max(input.len() + size), cx))
         });
