@@ -145,7 +145,10 @@ impl<R: AsyncRead + Send + Unpin> Driver<R> {
             })?
         };
         if self.input.len() < before {
-            self.watch_frame(before);
+            let comes = self
+                .link
+                .look(|state| state.is_large() && state.missing(&self.input) > 0);
+            self.watch_frame(comes, before);
         }
         // A peer that has closed takes nothing any more, and may have said something before: until its end or ours is reached.
         if broken && self.deaf_until.is_none() {
@@ -163,15 +166,15 @@ impl<R: AsyncRead + Send + Unpin> Driver<R> {
                 Poll::Ready(Ok(_)) => {
                     again = true;
                     let input = &mut self.input;
-                    self.link.with(|state| {
-                        let taken = state.machine.handle_input(input, now());
+                    let comes = self.link.with(|state| {
+                        state.machine.handle_input(input, now())?;
                         // Noted before anything makes room again: frames that were left over wait in the input, and no byte
                         // has to come for them.
                         state.may_read();
                         state.holds(input.capacity());
-                        taken
+                        Ok::<_, Error>(state.is_large() && state.missing(input) > 0)
                     })?;
-                    self.watch_frame(before);
+                    self.watch_frame(comes, before);
                 }
                 Poll::Ready(Err(error)) => return Err(io_error("cannot read from the peer", error)),
                 Poll::Pending => {}
@@ -202,13 +205,11 @@ impl<R: AsyncRead + Send + Unpin> Driver<R> {
         Ok(Turn::Park)
     }
 
-    /// Notes since when a large frame comes, after the input was taken in that had so many bytes before.
-    fn watch_frame(&mut self, before: usize) {
-        let input = &self.input;
-        let comes = self.link.look(|state| state.is_large() && state.missing(input) > 0);
+    /// Notes since when a large frame comes, if one does, after the input was taken in that had so many bytes before.
+    fn watch_frame(&mut self, comes: bool, before: usize) {
         if !comes {
             self.large = None;
-        } else if self.large.is_none() || input.len() < before {
+        } else if self.large.is_none() || self.input.len() < before {
             self.large = Some(Instant::now());
         }
     }
